@@ -11,6 +11,7 @@
 //! | [`engine`] | what is asked of whatever resolves batches? |
 //! | [`namespace`] | what is the tree: names, children, link targets, attributes? |
 //! | [`index`] | how is the tree laid out for engines, and kept in step with it? |
+//! | [`hash`](mod@hash), [`probe`](mod@probe), [`resolve`](mod@resolve) | what do all engines compute, as plain scalar code? |
 //! | [`reference`](mod@reference) | what is correct? |
 //!
 //! This crate holds no unsafe code, opens no file and knows no device.
@@ -18,12 +19,16 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod column;
 pub mod engine;
+pub mod hash;
 pub mod index;
 pub mod namespace;
 pub mod options;
 pub mod outcome;
+pub mod probe;
 pub mod reference;
+pub mod resolve;
 
 pub use batch::{BatchError, PathBatch};
 pub use engine::{Engine, EngineError, EngineInfo};

@@ -47,6 +47,8 @@ constexpr unsigned DIR_PARTIAL = 0x1u;
 constexpr unsigned TABLE_STRICT = 0x1u;
 // TableParams flag: some directory is partial, so a miss has to ask its directory's record.
 constexpr unsigned TABLE_HAS_PARTIAL = 0x2u;
+// TableParams flag: some symbolic link has several hard links, so a slot of kind symlink may hold an alias: the inode to answer is `LinkRecord.own`.
+constexpr unsigned TABLE_HAS_ALIASES = 0x4u;
 // QueryParams flag: a final symbolic link is the answer, not followed (lstat, O_NOFOLLOW).
 constexpr unsigned QUERY_NO_FOLLOW = 0x1u;
 // QueryParams flag: leaving the start directory is an error (RESOLVE_BENEATH).
@@ -151,16 +153,22 @@ static_assert(__builtin_offsetof(DirRecord, parent) == 36, "DirRecord.parent lie
 static_assert(__builtin_offsetof(DirRecord, flags) == 40, "DirRecord.flags lies elsewhere in Rust");
 static_assert(__builtin_offsetof(DirRecord, inode) == 44, "DirRecord.inode lies elsewhere in Rust");
 
-// A symbolic link, resolved: the outcome of following it.
-struct alignas(8) LinkRecord {
+// A symbolic link at one entry, resolved: the outcome of following it there.
+struct alignas(16) LinkRecord {
     // The inode that it leads to in the end, or INVALID_INODE.
     unsigned inode;
     // Bits 0-7: status; bits 8-15: kind of the inode; bits 16-23: links followed, itself included, or TOO_MANY_LINKS.
     unsigned outcome;
+    // The link's own inode, the answer where it is not followed. A further hard link of a symbolic link has an id of its own in its slot (an alias), since a relative target depends on the directory.
+    unsigned own;
+    // The directory that holds the entry.
+    unsigned parent;
 };
-static_assert(sizeof(LinkRecord) == 8, "LinkRecord has another size in Rust");
+static_assert(sizeof(LinkRecord) == 16, "LinkRecord has another size in Rust");
 static_assert(__builtin_offsetof(LinkRecord, inode) == 0, "LinkRecord.inode lies elsewhere in Rust");
 static_assert(__builtin_offsetof(LinkRecord, outcome) == 4, "LinkRecord.outcome lies elsewhere in Rust");
+static_assert(__builtin_offsetof(LinkRecord, own) == 8, "LinkRecord.own lies elsewhere in Rust");
+static_assert(__builtin_offsetof(LinkRecord, parent) == 12, "LinkRecord.parent lies elsewhere in Rust");
 
 // What an engine must know of the arrays.
 struct alignas(8) TableParams {

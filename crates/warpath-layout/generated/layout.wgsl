@@ -46,6 +46,8 @@ const DIR_PARTIAL: u32 = 0x1u;
 const TABLE_STRICT: u32 = 0x1u;
 // TableParams flag: some directory is partial, so a miss has to ask its directory's record.
 const TABLE_HAS_PARTIAL: u32 = 0x2u;
+// TableParams flag: some symbolic link has several hard links, so a slot of kind symlink may hold an alias: the inode to answer is `LinkRecord.own`.
+const TABLE_HAS_ALIASES: u32 = 0x4u;
 // QueryParams flag: a final symbolic link is the answer, not followed (lstat, O_NOFOLLOW).
 const QUERY_NO_FOLLOW: u32 = 0x1u;
 // QueryParams flag: leaving the start directory is an error (RESOLVE_BENEATH).
@@ -127,12 +129,16 @@ struct DirRecord {
     inode: u32,
 }
 
-// A symbolic link, resolved: the outcome of following it.
+// A symbolic link at one entry, resolved: the outcome of following it there.
 struct LinkRecord {
     // The inode that it leads to in the end, or INVALID_INODE.
     inode: u32,
     // Bits 0-7: status; bits 8-15: kind of the inode; bits 16-23: links followed, itself included, or TOO_MANY_LINKS.
     outcome: u32,
+    // The link's own inode, the answer where it is not followed. A further hard link of a symbolic link has an id of its own in its slot (an alias), since a relative target depends on the directory.
+    own: u32,
+    // The directory that holds the entry.
+    parent: u32,
 }
 
 // What an engine must know of the arrays.

@@ -117,6 +117,9 @@ constants! {
     TABLE_STRICT = 1;
     /// TableParams flag: some directory is partial, so a miss has to ask its directory's record.
     TABLE_HAS_PARTIAL = 2;
+    /// TableParams flag: some symbolic link has several hard links, so a slot of kind symlink may hold an alias:
+    /// the inode to answer is `LinkRecord.own`.
+    TABLE_HAS_ALIASES = 4;
 
     /// QueryParams flag: a final symbolic link is the answer, not followed (lstat, O_NOFOLLOW).
     QUERY_NO_FOLLOW = 1;
@@ -204,12 +207,17 @@ records! {
         inode,
     }
 
-    /// A symbolic link, resolved: the outcome of following it.
+    /// A symbolic link at one entry, resolved: the outcome of following it there.
     LinkRecord {
         /// The inode that it leads to in the end, or INVALID_INODE.
         inode,
         /// Bits 0-7: status; bits 8-15: kind of the inode; bits 16-23: links followed, itself included, or TOO_MANY_LINKS.
         outcome,
+        /// The link's own inode, the answer where it is not followed. A further hard link of a symbolic link has
+        /// an id of its own in its slot (an alias), since a relative target depends on the directory.
+        own,
+        /// The directory that holds the entry.
+        parent,
     }
 
     /// What an engine must know of the arrays.
@@ -273,10 +281,10 @@ fn rank(base: u32, bits: u32, bit: u32) -> Option<u32> {
 }
 
 impl LinkRecord {
-    /// Packs the outcome of following a link; `links` above MAX_LINKS is kept as TOO_MANY_LINKS.
-    pub fn new(inode: u32, status: u32, kind: u32, links: u32) -> LinkRecord {
+    /// Packs the `outcome` word; `links` above MAX_LINKS is kept as TOO_MANY_LINKS.
+    pub fn pack(status: u32, kind: u32, links: u32) -> u32 {
         let links = if links > MAX_LINKS { TOO_MANY_LINKS } else { links };
-        LinkRecord { inode, outcome: status | kind << 8 | links << 16 }
+        status | kind << 8 | links << 16
     }
 
     /// The STATUS_ of following the link.
@@ -304,7 +312,7 @@ mod tests {
         assert_eq!(size_of::<Slot>(), 16);
         assert_eq!(size_of::<InodeBlock>(), 16);
         assert_eq!(size_of::<DirRecord>(), 48);
-        assert_eq!(size_of::<LinkRecord>(), 8);
+        assert_eq!(size_of::<LinkRecord>(), 16);
         assert_eq!(KEY_FINISH, LANES * KEY_LANE_WORDS);
         assert_eq!(KEY_WORDS, KEY_FINISH + LANES * KEY_FINISH_WORDS);
         assert_eq!(KEY_LANE_WORDS, 2 * KEY_UNITS);

@@ -3,7 +3,8 @@
 use crate::records::{CONSTANTS, RECORDS};
 use std::fmt::Write;
 
-const NOTICE: &str = "Generated from crates/warpath-layout/src/records.rs by `cargo xtask codegen`. Do not edit.";
+const NOTICE: &str =
+    "Generated from crates/warpath-layout/src/records.rs by `cargo xtask codegen`. Do not edit.";
 
 /// The declarations as WGSL: one `const` a constant, one struct of `u32` a record.
 pub fn wgsl() -> String {
@@ -67,7 +68,12 @@ pub fn cuda() -> String {
 pub fn markdown() -> String {
     let mut text = format!("<!-- {NOTICE} -->\n\n# Layout\n\nLittle-endian 32-bit words.\n");
     for record in RECORDS {
-        let _ = writeln!(text, "\n## {}\n\n{}\n\n| word | field | holds |\n|---|---|---|", record.name, record.doc.trim());
+        let _ = writeln!(
+            text,
+            "\n## {}\n\n{}\n\n| word | field | holds |\n|---|---|---|",
+            record.name,
+            record.doc.trim()
+        );
         for field in record.fields {
             let _ = writeln!(text, "| {} | `{}` | {} |", field.offset, field.name, field.doc.trim());
         }

@@ -45,6 +45,23 @@ impl Tables {
     }
 }
 
+/// The tables as borrowed arrays, for code that reads them path after path.
+#[derive(Debug, Clone, Copy)]
+pub struct TablesView<'a> {
+    /// See [`layout::Slot`].
+    pub slots: &'a [layout::Slot],
+    /// See [`layout::InodeBlock`].
+    pub blocks: &'a [layout::InodeBlock],
+    /// See [`layout::DirRecord`].
+    pub dirs: &'a [layout::DirRecord],
+    /// See [`layout::LinkRecord`].
+    pub links: &'a [layout::LinkRecord],
+    /// The secret hash key.
+    pub key: crate::hash::HashKey<'a>,
+    /// Sizes and flags.
+    pub params: layout::TableParams,
+}
+
 /// Ranges of elements that changed, per array; sorted and disjoint. Arrays may have grown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs)]

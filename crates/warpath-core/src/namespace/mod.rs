@@ -66,6 +66,10 @@ pub struct Entry<'a> {
     pub name: &'a [u8],
     /// What it leads to.
     pub inode: InodeId,
+    /// The id that stands for this very entry: `inode`, except for a further hard link of a symbolic link, which has an
+    /// id of its own (of the class of links, from [`Namespace::add_hard_link`] on), because what a relative target leads to
+    /// depends on the directory.
+    pub alias: InodeId,
 }
 
 /// What [`Namespace::remove`] took away.
@@ -77,6 +81,9 @@ pub struct Removed {
     pub file_type: FileType,
     /// Whether that was its last entry, so that the inode is gone and its id may be used again.
     pub last: bool,
+    /// The entry's [`Entry::alias`], free again when it isn't `inode` or when `last`. When the first entry of a symbolic
+    /// link is removed and another takes its place, that one's alias becomes `inode` (its slot must be written anew).
+    pub alias: InodeId,
 }
 
 /// What [`Namespace::rename`] did.

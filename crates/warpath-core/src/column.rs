@@ -1,0 +1,186 @@
+//! A flat array of plain values: in a vector, in huge pages, or borrowed from a mapped file.
+
+use bytemuck::Pod;
+use memmap2::MmapMut;
+use rayon::prelude::*;
+use std::ops::{Deref, DerefMut, Range};
+use std::sync::Arc;
+
+/// Bytes that a mapped column borrows from: a file mapping, or any other shared buffer.
+pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// Arrays of at least this many bytes are worth huge pages: one page of 2 MiB replaces 512 TLB entries.
+const HUGE_FROM: usize = 4 << 20;
+
+/// What a column can hold: plain values of 32-bit words and the like.
+pub trait Value: Pod + Send + Sync {}
+
+impl<T: Pod + Send + Sync> Value for T {}
+
+/// A flat array of plain values. Reads as a slice; a mapped column is copied when it is first written to.
+pub struct Column<T> {
+    storage: Storage<T>,
+}
+
+enum Storage<T> {
+    Owned(Vec<T>),
+    Huge { map: MmapMut, len: usize },
+    Mapped { bytes: SharedBytes, range: Range<usize> },
+}
+
+impl<T: Value> Column<T> {
+    /// An empty column.
+    pub const fn new() -> Column<T> {
+        Column { storage: Storage::Owned(Vec::new()) }
+    }
+
+    /// `len` copies of `value`, in huge pages where the array is large and the system gives them.
+    pub fn filled(value: T, len: usize) -> Column<T> {
+        let bytes = len.saturating_mul(size_of::<T>());
+        if bytes < HUGE_FROM {
+            return Column { storage: Storage::Owned(vec![value; len]) };
+        }
+        let Ok(map) = MmapMut::map_anon(bytes) else {
+            return Column { storage: Storage::Owned(vec![value; len]) };
+        };
+        // A system that has no huge pages to give says so here, and the array works without them.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        let mut column = Column { storage: Storage::Huge { map, len } };
+        column.par_chunks_mut(1 << 16).for_each(|chunk| chunk.fill(value));
+        column
+    }
+
+    /// A column borrowed from `bytes[range]`. O(1).
+    ///
+    /// `None` when the range lies outside the bytes, is not aligned for `T`, or holds no whole number of them.
+    pub fn mapped(bytes: SharedBytes, range: Range<usize>) -> Option<Column<T>> {
+        let slice = (*bytes).as_ref().get(range.clone())?;
+        bytemuck::try_cast_slice::<u8, T>(slice).ok()?;
+        Some(Column { storage: Storage::Mapped { bytes, range } })
+    }
+
+    /// The column as a vector that can grow; copies it first if it is none.
+    pub fn vec(&mut self) -> &mut Vec<T> {
+        let owned = match std::mem::replace(&mut self.storage, Storage::Owned(Vec::new())) {
+            Storage::Owned(values) => values,
+            other => Column { storage: other }.to_vec(),
+        };
+        self.storage = Storage::Owned(owned);
+        match &mut self.storage {
+            Storage::Owned(values) => values,
+            _ => unreachable!("the storage has just been made a vector"),
+        }
+    }
+
+    /// Bytes of memory that the column takes, those of a mapped file included.
+    pub fn memory(&self) -> usize {
+        match &self.storage {
+            Storage::Owned(values) => values.capacity() * size_of::<T>(),
+            Storage::Huge { map, .. } => map.len(),
+            Storage::Mapped { range, .. } => range.len(),
+        }
+    }
+}
+
+impl<T: Value> Deref for Column<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        match &self.storage {
+            Storage::Owned(values) => values,
+            // The casts were checked when the column was made; mappings begin at a page.
+            Storage::Huge { map, len } => {
+                bytemuck::try_cast_slice(&map[..len * size_of::<T>()]).unwrap_or_default()
+            }
+            Storage::Mapped { bytes, range } => {
+                let bytes = (**bytes).as_ref().get(range.clone()).unwrap_or_default();
+                bytemuck::try_cast_slice(bytes).unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl<T: Value> DerefMut for Column<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        if let Storage::Mapped { .. } = self.storage {
+            self.vec();
+        }
+        match &mut self.storage {
+            Storage::Huge { map, len } => {
+                bytemuck::try_cast_slice_mut(&mut map[..*len * size_of::<T>()]).unwrap_or_default()
+            }
+            Storage::Owned(values) => values,
+            Storage::Mapped { .. } => &mut [],
+        }
+    }
+}
+
+impl<T: Value> Clone for Column<T> {
+    /// Mapped columns share their bytes; others are copied, into huge pages where they were in some.
+    fn clone(&self) -> Column<T> {
+        match &self.storage {
+            Storage::Owned(values) => Column { storage: Storage::Owned(values.clone()) },
+            Storage::Huge { .. } => {
+                let mut copy = Column::filled(T::zeroed(), self.len());
+                copy.copy_from_slice(self);
+                copy
+            }
+            Storage::Mapped { bytes, range } => {
+                Column { storage: Storage::Mapped { bytes: Arc::clone(bytes), range: range.clone() } }
+            }
+        }
+    }
+}
+
+impl<T: Value> Default for Column<T> {
+    fn default() -> Column<T> {
+        Column::new()
+    }
+}
+
+impl<T: Value> From<Vec<T>> for Column<T> {
+    fn from(values: Vec<T>) -> Column<T> {
+        Column { storage: Storage::Owned(values) }
+    }
+}
+
+impl<T: Value + std::fmt::Debug> std::fmt::Debug for Column<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_storage_reads_and_writes_alike() {
+        let n = HUGE_FROM / 4 + 3;
+        let values: Vec<u32> = (0..n as u32).collect();
+        let bytes: SharedBytes = Arc::new(bytemuck::cast_slice::<u32, u8>(&values).to_vec());
+        let mut huge = Column::filled(0u32, n);
+        huge.copy_from_slice(&values);
+        let whole = 0..n * 4;
+        for mut column in [Column::from(values.clone()), huge.clone(), Column::mapped(bytes, whole).unwrap()]
+        {
+            assert_eq!(column[..], values);
+            column[1] = 7;
+            assert_eq!(column.clone()[..3], [0, 7, 2]);
+            column.vec().push(9);
+            assert_eq!((column.len(), column[n]), (n + 1, 9));
+        }
+    }
+
+    #[test]
+    fn a_mapped_column_is_whole_aligned_and_in_bounds() {
+        let bytes: SharedBytes = Arc::new(vec![0u8; 64]);
+        let start = (*bytes).as_ref().as_ptr().align_offset(8);
+        assert!(Column::<u32>::mapped(Arc::clone(&bytes), start..start + 8).is_some());
+        assert!(Column::<u32>::mapped(Arc::clone(&bytes), start + 1..start + 9).is_none());
+        assert!(Column::<u32>::mapped(Arc::clone(&bytes), start..start + 7).is_none());
+        assert!(Column::<u32>::mapped(bytes, 60..72).is_none());
+    }
+}
