@@ -12,6 +12,9 @@ pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 /// Arrays of at least this many bytes are worth huge pages: one page of 2 MiB replaces 512 TLB entries.
 const HUGE_FROM: usize = 4 << 20;
 
+/// Below this many values a vector that is full doubles.
+const DOUBLES_BELOW: usize = 1 << 16;
+
 /// What a column can hold: plain values of 32-bit words and the like.
 pub trait Value: Pod + Send + Sync {}
 
@@ -60,16 +63,54 @@ impl<T: Value> Column<T> {
         Some(Column { storage: Storage::Mapped { bytes, range } })
     }
 
+    /// An empty column with room for `n` values.
+    pub fn with_capacity(n: usize) -> Column<T> {
+        Column { storage: Storage::Owned(Vec::with_capacity(n)) }
+    }
+
     /// The column as a vector that can grow; copies it first if it is none.
+    #[inline]
     pub fn vec(&mut self) -> &mut Vec<T> {
-        let owned = match std::mem::replace(&mut self.storage, Storage::Owned(Vec::new())) {
-            Storage::Owned(values) => values,
-            other => Column { storage: other }.to_vec(),
-        };
-        self.storage = Storage::Owned(owned);
+        if !matches!(self.storage, Storage::Owned(_)) {
+            self.storage = Storage::Owned(self.to_vec());
+        }
         match &mut self.storage {
             Storage::Owned(values) => values,
             _ => unreachable!("the storage has just been made a vector"),
+        }
+    }
+
+    /// The column as a vector with room for `n` more values. Amortised.
+    #[inline]
+    fn with_room(&mut self, n: usize) -> &mut Vec<T> {
+        let values = self.vec();
+        if values.capacity() - values.len() < n {
+            grow(values, n);
+        }
+        values
+    }
+
+    /// Appends a value. Amortised O(1).
+    #[inline]
+    pub fn push(&mut self, value: T) {
+        self.with_room(1).push(value);
+    }
+
+    /// Appends values. Amortised O(values).
+    #[inline]
+    pub fn extend_from_slice(&mut self, values: &[T]) {
+        self.with_room(values.len()).extend_from_slice(values);
+    }
+
+    /// Cuts the column to `len` values, or fills it up with `value`.
+    pub fn resize(&mut self, len: usize, value: T) {
+        self.with_room(len.saturating_sub(self.len())).resize(len, value);
+    }
+
+    /// Gives back the room that holds no value.
+    pub fn shrink_to_fit(&mut self) {
+        if let Storage::Owned(values) = &mut self.storage {
+            values.shrink_to_fit();
         }
     }
 
@@ -81,6 +122,15 @@ impl<T: Value> Column<T> {
             Storage::Mapped { range, .. } => range.len(),
         }
     }
+}
+
+/// Small vectors double; large ones grow by an eighth, so that little memory lies idle. The system moves large
+/// allocations without copying.
+#[cold]
+fn grow<T>(values: &mut Vec<T>, n: usize) {
+    let len = values.len();
+    let step = if len < DOUBLES_BELOW { len.max(16) } else { len / 8 };
+    values.reserve_exact(step.max(n));
 }
 
 impl<T: Value> Deref for Column<T> {
@@ -182,5 +232,16 @@ mod tests {
         assert!(Column::<u32>::mapped(Arc::clone(&bytes), start + 1..start + 9).is_none());
         assert!(Column::<u32>::mapped(Arc::clone(&bytes), start..start + 7).is_none());
         assert!(Column::<u32>::mapped(bytes, 60..72).is_none());
+    }
+
+    #[test]
+    fn growth_leaves_little_idle() {
+        let mut column = Column::new();
+        for i in 0..1_000_000u32 {
+            column.push(i);
+        }
+        assert!(column.memory() <= 4_500_000, "{}", column.memory());
+        column.shrink_to_fit();
+        assert_eq!(column.memory(), 4_000_000);
     }
 }

@@ -1,0 +1,469 @@
+//! The entries of each directory: small blocks of child ids and one-byte tags, in two arrays.
+//!
+//! ```text
+//!  ids    | 17 | 4 | .. | 80 | - | 91 | ..        one block a directory, of as many slots as its class says
+//!  tags   | a3 | 7f| .. | 15 | 0 | c2 | ..        a byte of the name's hash: compared before the name is
+//! ```
+//!
+//! Up to [`MAX_PACKED`] slots a block is a list without gaps, scanned eight tags at a step. A larger one is
+//! an open-addressed table of 16-slot groups at most 7/8 full, probed from the group that the hash names
+//! until a group with an empty slot (as Swiss tables are). Removal leaves a "deleted" tag only in groups that
+//! were full once, and a rebuild clears them before they are many.
+
+use crate::column::Column;
+use bytemuck::{Pod, Zeroable};
+
+/// Tag of a slot that was never used.
+const EMPTY: u8 = 0;
+/// Tag of a slot whose entry was removed from a full group.
+const DELETED: u8 = 1;
+/// The lowest tag of an entry.
+const FIRST_TAG: u8 = 2;
+
+const GROUP: usize = 16;
+
+/// Slots of the blocks without gaps, by class. Class 0 is no block.
+const PACKED: [usize; 12] = [0, 1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32];
+/// The largest block without gaps.
+const MAX_PACKED: usize = 32;
+/// Classes in all: the last has 2^32 slots or more, which no array of ours reaches.
+const N_CLASSES: usize = 118;
+
+/// No free block.
+const NO_BLOCK: u32 = u32::MAX;
+
+/// Idle slots below this are left alone.
+const MIN_IDLE: usize = 1 << 12;
+
+/// Slots of a block of a class: from 48 on four steps a doubling.
+const fn capacity(class: usize) -> usize {
+    if class < PACKED.len() {
+        return PACKED[class];
+    }
+    match class - PACKED.len() {
+        0 => 3 * GROUP,
+        step => ((4 + (step - 1) % 4) << ((step - 1) / 4)) * GROUP,
+    }
+}
+
+/// The most used slots of a block of a class.
+const fn room(class: usize) -> usize {
+    if is_packed(class) { capacity(class) } else { capacity(class) / 8 * 7 }
+}
+
+const fn is_packed(class: usize) -> bool {
+    class < PACKED.len()
+}
+
+/// The smallest class with room for `n` entries.
+fn class_for(n: usize) -> usize {
+    let mut class = match n {
+        0..=MAX_PACKED => 0,
+        // Below the answer, by a doubling at most.
+        _ => PACKED.len() + (n / (4 * GROUP)).max(1).ilog2() as usize * 4,
+    };
+    while class + 1 < N_CLASSES && room(class) < n {
+        class += 1;
+    }
+    class
+}
+
+/// A directory's block.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Directory {
+    /// Its first slot.
+    at: u32,
+    n_children: u32,
+    /// Bits 0-7: class; bit 8: partial; bits 9-31: deleted slots.
+    state: u32,
+}
+
+const PARTIAL: u32 = 1 << 8;
+const DELETED_SHIFT: u32 = 9;
+const MAX_DELETED: usize = (u32::MAX >> DELETED_SHIFT) as usize;
+
+impl Directory {
+    const NEW: Directory = Directory { at: 0, n_children: 0, state: 0 };
+
+    fn class(self) -> usize {
+        (self.state & 0xFF) as usize
+    }
+
+    fn n_deleted(self) -> usize {
+        (self.state >> DELETED_SHIFT) as usize
+    }
+
+    fn n_children(self) -> usize {
+        self.n_children as usize
+    }
+
+    fn slots(self) -> std::ops::Range<usize> {
+        let at = self.at as usize;
+        at..at + capacity(self.class())
+    }
+
+    fn set_block(&mut self, at: u32, class: usize) {
+        self.at = at;
+        self.state = self.state & PARTIAL | class as u32;
+    }
+}
+
+/// The children blocks of all directories, by directory number.
+#[derive(Debug, Clone)]
+pub(super) struct Children {
+    directories: Column<Directory>,
+    ids: Column<u32>,
+    tags: Column<u8>,
+    /// First free block of each class; the next one's place lies in its first id.
+    free: [u32; N_CLASSES],
+    /// Slots of the free blocks.
+    n_idle: usize,
+    n_partial: usize,
+}
+
+impl Children {
+    pub fn with_capacity(n_entries: usize) -> Children {
+        Children {
+            directories: Column::new(),
+            ids: Column::with_capacity(n_entries),
+            tags: Column::with_capacity(n_entries),
+            free: [NO_BLOCK; N_CLASSES],
+            n_idle: 0,
+            n_partial: 0,
+        }
+    }
+
+    /// Makes the empty directory `number`: new, or used before.
+    pub fn add_directory(&mut self, number: u32) {
+        if number as usize >= self.directories.len() {
+            self.directories.resize(number as usize + 1, Directory::NEW);
+        }
+    }
+
+    /// Forgets the empty directory `number`.
+    pub fn remove_directory(&mut self, number: u32) {
+        self.set_partial(number, false);
+        debug_assert_eq!(self.n_children(number), 0);
+    }
+
+    pub fn n_children(&self, number: u32) -> usize {
+        self.directories[number as usize].n_children()
+    }
+
+    pub fn is_partial(&self, number: u32) -> bool {
+        self.directories[number as usize].state & PARTIAL != 0
+    }
+
+    pub fn set_partial(&mut self, number: u32, partial: bool) {
+        if self.is_partial(number) != partial {
+            self.directories[number as usize].state ^= PARTIAL;
+            self.n_partial = if partial { self.n_partial + 1 } else { self.n_partial - 1 };
+        }
+    }
+
+    pub fn n_partial(&self) -> usize {
+        self.n_partial
+    }
+
+    /// The child ids of directory `number`, in no particular order.
+    pub fn list(&self, number: u32) -> impl Iterator<Item = u32> + '_ {
+        let directory = self.directories[number as usize];
+        let mut slots = directory.slots();
+        if is_packed(directory.class()) {
+            slots.end = slots.start + directory.n_children();
+        }
+        let used = self.tags[slots.clone()].iter().map(|&tag| tag >= FIRST_TAG);
+        self.ids[slots].iter().zip(used).filter(|(_, used)| *used).map(|(&id, _)| id)
+    }
+
+    /// The id in a slot that [`Children::find`] has found.
+    pub fn id(&self, slot: usize) -> u32 {
+        self.ids[slot]
+    }
+
+    /// Puts another id of the same name into a slot that [`Children::find`] has found.
+    pub fn set_id(&mut self, slot: usize, id: u32) {
+        self.ids[slot] = id;
+    }
+
+    /// The slot of directory `number` that holds the id which `is_it` accepts, among those of this hash.
+    #[inline]
+    pub fn find(&self, number: u32, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<usize> {
+        let directory = self.directories[number as usize];
+        let (slots, tag) = (directory.slots(), tag_of(hash));
+        let (ids, tags) = (&self.ids[slots.clone()], &self.tags[slots.clone()]);
+        let found = if is_packed(directory.class()) {
+            find_packed(&ids[..directory.n_children()], tags, tag, is_it)
+        } else {
+            find_hashed(ids, tags, hash, is_it)
+        };
+        found.map(|slot| slots.start + slot)
+    }
+
+    /// Makes room for one more entry in directory `number`, so that the next [`Children::insert`] fits.
+    /// False when the arrays are full. `hash_of` gives the hash of a child's name. Slots may move.
+    #[must_use]
+    #[inline]
+    pub fn reserve(&mut self, number: u32, hash_of: impl Fn(u32) -> u32) -> bool {
+        let directory = self.directories[number as usize];
+        directory.n_children() + directory.n_deleted() < room(directory.class()) || self.grow(number, hash_of)
+    }
+
+    #[cold]
+    fn grow(&mut self, number: u32, hash_of: impl Fn(u32) -> u32) -> bool {
+        let directory = self.directories[number as usize];
+        let n = directory.n_children();
+        let spare = match directory.class() {
+            class if is_packed(class) && class + 1 < PACKED.len() => 1,
+            // Many deleted slots: the block is large enough once they are cleared.
+            class if directory.n_deleted() > room(class) / 16 => 1 + n / 16,
+            _ => 1 + n / 4 - n / 16,
+        };
+        self.rebuild(number, class_for(n + spare), hash_of)
+    }
+
+    /// Puts an id into directory `number`, which has room ([`Children::reserve`]) and no entry of this name.
+    #[inline]
+    pub fn insert(&mut self, number: u32, hash: u32, id: u32) {
+        let directory = &mut self.directories[number as usize];
+        let slots = directory.slots();
+        let tags = &mut self.tags[slots.clone()];
+        let slot = if is_packed(directory.class()) {
+            directory.n_children()
+        } else {
+            let slot = find_gap(tags, hash);
+            if tags[slot] == DELETED {
+                directory.state -= 1 << DELETED_SHIFT;
+            }
+            slot
+        };
+        tags[slot] = tag_of(hash);
+        directory.n_children += 1;
+        self.ids[slots.start + slot] = id;
+    }
+
+    /// Empties a slot of directory `number` that [`Children::find`] has found. Other slots may move.
+    /// [`Children::tidy`] has to follow.
+    pub fn remove(&mut self, number: u32, slot: usize) {
+        let directory = &mut self.directories[number as usize];
+        let (slots, class) = (directory.slots(), directory.class());
+        directory.n_children -= 1;
+        if is_packed(class) {
+            let last = slots.start + directory.n_children();
+            self.ids[slot] = self.ids[last];
+            self.tags[slot] = self.tags[last];
+        } else {
+            let tags = &mut self.tags[slots.clone()];
+            let slot = slot - slots.start;
+            let (groups, _) = tags.as_chunks::<GROUP>();
+            // A group that has an empty slot was never full, so no probe has gone past it.
+            tags[slot] = if matches(&groups[slot / GROUP], EMPTY) != [0, 0] {
+                EMPTY
+            } else {
+                directory.state += 1 << DELETED_SHIFT;
+                DELETED
+            };
+        }
+    }
+
+    /// Shrinks the block of directory `number` when little of it is used. Slots may move.
+    pub fn tidy(&mut self, number: u32, hash_of: impl Fn(u32) -> u32) {
+        let directory = self.directories[number as usize];
+        let (n, class) = (directory.n_children(), directory.class());
+        if room(class) > 8 + 4 * n || n == 0 && class != 0 || directory.n_deleted() == MAX_DELETED {
+            let spare = if n == 0 { 0 } else { 1 + n / 4 };
+            // Smaller than the block it replaces, or as large: it fits.
+            let _ = self.rebuild(number, class_for(n + spare), hash_of);
+        }
+    }
+
+    /// Moves directory `number` to a block of `class`, without deleted slots. False, and nothing is changed,
+    /// when the arrays are full.
+    fn rebuild(&mut self, number: u32, class: usize, hash_of: impl Fn(u32) -> u32) -> bool {
+        let directory = self.directories[number as usize];
+        if class != 0 && self.free[class] == NO_BLOCK && self.ids.len() + capacity(class) > NO_BLOCK as usize
+        {
+            return false;
+        }
+        if is_packed(class) && is_packed(directory.class()) {
+            self.move_packed(number, class);
+        } else {
+            let mut ids: Vec<u32> = self.list(number).collect();
+            // Names lie in the order of ids more often than in that of hashes.
+            if ids.len() > MIN_IDLE {
+                ids.sort_unstable();
+            }
+            self.release(directory);
+            let at = self.take(class);
+            let directory = &mut self.directories[number as usize];
+            directory.set_block(at, class);
+            directory.n_children = 0;
+            for id in ids {
+                self.insert(number, hash_of(id), id);
+            }
+        }
+        if self.n_idle > MIN_IDLE && self.n_idle > self.ids.len() / 4 {
+            self.compact();
+        }
+        true
+    }
+
+    fn move_packed(&mut self, number: u32, class: usize) {
+        let directory = self.directories[number as usize];
+        let from = directory.slots().start..directory.slots().start + directory.n_children();
+        let at = self.take(class);
+        self.ids.copy_within(from.clone(), at as usize);
+        self.tags.copy_within(from, at as usize);
+        self.release(directory);
+        self.directories[number as usize].set_block(at, class);
+    }
+
+    /// A block of `class`: a free one, or a new one at the end. There is room: the caller has checked.
+    fn take(&mut self, class: usize) -> u32 {
+        let (size, at) = (capacity(class), self.free[class]);
+        if size == 0 {
+            return 0;
+        }
+        if at == NO_BLOCK {
+            let at = self.ids.len();
+            self.ids.resize(at + size, NO_BLOCK);
+            self.tags.resize(at + size, EMPTY);
+            return at as u32;
+        }
+        self.free[class] = self.ids[at as usize];
+        self.n_idle -= size;
+        self.tags[at as usize..][..size].fill(EMPTY);
+        at
+    }
+
+    /// Gives a directory's block back.
+    fn release(&mut self, directory: Directory) {
+        let (slots, class) = (directory.slots(), directory.class());
+        if slots.is_empty() {
+        } else if slots.end == self.ids.len() {
+            self.ids.resize(slots.start, NO_BLOCK);
+            self.tags.resize(slots.start, EMPTY);
+        } else {
+            self.n_idle += slots.len();
+            self.ids[slots.start] = self.free[class];
+            self.free[class] = directory.at;
+        }
+    }
+
+    /// Copies the blocks together, without the free ones.
+    fn compact(&mut self) {
+        let room = self.ids.len() - self.n_idle;
+        let (mut ids, mut tags) = (Column::with_capacity(room), Column::with_capacity(room));
+        for directory in self.directories.iter_mut() {
+            let slots = directory.slots();
+            directory.at = ids.len() as u32;
+            ids.extend_from_slice(&self.ids[slots.clone()]);
+            tags.extend_from_slice(&self.tags[slots]);
+        }
+        (self.ids, self.tags) = (ids, tags);
+        self.free = [NO_BLOCK; N_CLASSES];
+        self.n_idle = 0;
+    }
+
+    /// Gives every directory the smallest block that holds it, and gives back what no block needs.
+    pub fn shrink_to_fit(&mut self, hash_of: impl Fn(u32) -> u32) {
+        let n_slots = self.directories.iter().map(|d| capacity(class_for(d.n_children()))).sum();
+        let mut tight = Children::with_capacity(n_slots);
+        tight.directories = self.directories.to_vec().into();
+        tight.n_partial = self.n_partial;
+        for (number, old) in self.directories.iter().enumerate() {
+            let class = class_for(old.n_children());
+            let at = tight.take(class);
+            tight.directories[number].set_block(at, class);
+            if is_packed(class) && is_packed(old.class()) {
+                let from = old.slots().start..old.slots().start + old.n_children();
+                let to = at as usize..at as usize + old.n_children();
+                tight.ids[to.clone()].copy_from_slice(&self.ids[from.clone()]);
+                tight.tags[to].copy_from_slice(&self.tags[from]);
+            } else {
+                tight.directories[number].n_children = 0;
+                for id in self.list(number as u32) {
+                    tight.insert(number as u32, hash_of(id), id);
+                }
+            }
+        }
+        *self = tight;
+    }
+
+    pub fn memory(&self) -> usize {
+        self.directories.memory() + self.ids.memory() + self.tags.memory()
+    }
+}
+
+/// The tag of a hash. The home group comes from its upper bits, so the two hardly depend on each other.
+fn tag_of(hash: u32) -> u8 {
+    (hash as u8).max(FIRST_TAG)
+}
+
+/// The groups of a table in the order in which a hash probes them, from its home on, each once.
+fn probe(n_groups: usize, hash: u32) -> impl Iterator<Item = usize> {
+    let home = ((u64::from(hash) * n_groups as u64) >> 32) as usize;
+    (home..n_groups).chain(0..home)
+}
+
+fn find_packed(ids: &[u32], tags: &[u8], tag: u8, is_it: impl Fn(u32) -> bool) -> Option<usize> {
+    for start in (0..ids.len()).step_by(8) {
+        let mut word = [EMPTY; 8];
+        let part = &tags[start..ids.len().min(start + 8)];
+        word[..part.len()].copy_from_slice(part);
+        let mut found = match_word(u64::from_le_bytes(word), tag);
+        while found != 0 {
+            let slot = start + (found.trailing_zeros() / 8) as usize;
+            if is_it(ids[slot]) {
+                return Some(slot);
+            }
+            found &= found - 1;
+        }
+    }
+    None
+}
+
+fn find_hashed(ids: &[u32], tags: &[u8], hash: u32, is_it: impl Fn(u32) -> bool) -> Option<usize> {
+    let (groups, _) = tags.as_chunks::<GROUP>();
+    for group in probe(groups.len(), hash) {
+        for (half, mut found) in matches(&groups[group], tag_of(hash)).into_iter().enumerate() {
+            while found != 0 {
+                let slot = group * GROUP + half * 8 + (found.trailing_zeros() / 8) as usize;
+                if is_it(ids[slot]) {
+                    return Some(slot);
+                }
+                found &= found - 1;
+            }
+        }
+        if matches(&groups[group], EMPTY) != [0, 0] {
+            return None;
+        }
+    }
+    None
+}
+
+/// The first slot on the hash's way that holds no entry. There is one: a table is at most 7/8 full.
+fn find_gap(tags: &[u8], hash: u32) -> usize {
+    let (groups, _) = tags.as_chunks::<GROUP>();
+    for group in probe(groups.len(), hash) {
+        if let Some(slot) = groups[group].iter().position(|&tag| tag < FIRST_TAG) {
+            return group * GROUP + slot;
+        }
+    }
+    debug_assert!(false, "the table has a gap");
+    0
+}
+
+/// The slots of a group with this tag: the highest bit of their bytes, eight slots a word.
+fn matches(group: &[u8; GROUP], tag: u8) -> [u64; 2] {
+    let (words, _) = group.as_chunks::<8>();
+    [match_word(u64::from_le_bytes(words[0]), tag), match_word(u64::from_le_bytes(words[1]), tag)]
+}
+
+/// The highest bit of each byte that equals `tag`, exactly.
+fn match_word(word: u64, tag: u8) -> u64 {
+    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    let x = word ^ u64::from_ne_bytes([tag; 8]);
+    !(((x & LOW) + LOW) | x | LOW)
+}
