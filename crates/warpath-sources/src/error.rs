@@ -1,0 +1,51 @@
+//! Why a source could not be read.
+
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+use warpath_core::NamespaceError;
+
+/// A source that could not be read to its end. What was read of it is lost: a namespace is whole or not there.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// Opening or reading failed.
+    #[error("reading {}: {source}", .path.display())]
+    Io {
+        /// The file at fault.
+        path: PathBuf,
+        /// What the operating system or the decompressor said.
+        source: std::io::Error,
+    },
+    /// The content is not what it should be.
+    #[error("{}: {reason}", .path.display())]
+    Malformed {
+        /// The file at fault.
+        path: PathBuf,
+        /// Where and why, and what to do about it.
+        reason: String,
+    },
+    /// The namespace has no room left.
+    #[error("{}: {source}", .path.display())]
+    Full {
+        /// The file that was being read.
+        path: PathBuf,
+        /// The limit that was met.
+        source: NamespaceError,
+    },
+}
+
+impl SourceError {
+    /// Names the file of an I/O error.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> SourceError + '_ {
+        move |source| SourceError::Io { path: path.to_path_buf(), source }
+    }
+
+    /// Names the file of a namespace that is full.
+    pub(crate) fn full(path: &Path) -> impl FnOnce(NamespaceError) -> SourceError + '_ {
+        move |source| SourceError::Full { path: path.to_path_buf(), source }
+    }
+
+    /// Content that is not what it should be.
+    pub(crate) fn malformed(path: &Path, reason: impl Into<String>) -> SourceError {
+        SourceError::Malformed { path: path.to_path_buf(), reason: reason.into() }
+    }
+}

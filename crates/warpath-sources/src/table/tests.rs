@@ -1,0 +1,46 @@
+use super::*;
+use crate::testing::{paths, quiet};
+use warpath_core::ROOT;
+
+fn namespace(text: &str, format: &TableFormat) -> (Namespace, Summary) {
+    quiet(|options| read_csv_from(text.as_bytes(), Path::new("table.csv"), format, options)).unwrap()
+}
+
+#[test]
+fn an_inventory_with_markers_and_prefixes() {
+    let text = "Bucket,Key,Size,LastModifiedDate\nb,data/,0,2024-01-02T03:04:05.000Z\nb,data/x,7,2024-01-02T03:04:05.000Z\nb,logs,3,\nb,logs/1,4,\n\"b\",\"a,\"\"b\"\"\",1,\n";
+    let (tree, summary) = namespace(text, &TableFormat::default());
+    assert_eq!(paths(&tree), ["/a,\"b\"", "/data/", "/data/x", "/logs/", "/logs/1"]);
+    assert_eq!((summary.records, summary.file_and_directory, summary.parents_made), (5, 1, 0));
+    let x = tree.child(tree.child(ROOT, b"data").unwrap(), b"x").unwrap();
+    let attributes = tree.attributes(x).unwrap();
+    assert_eq!((attributes.size, attributes.mtime), (7, 1_704_164_645_000_000_000));
+}
+
+#[test]
+fn no_header_percent_signs_and_other_delimiters() {
+    let columns = TableColumns {
+        named: vec![(Column::Path, "1".into()), (Column::Size, "2".into())],
+        only_these: true,
+    };
+    let format = TableFormat { columns, header: false, delimiter: b';', percent: true };
+    let (tree, _) = namespace("b;a%2Fb+c;12\nb;100%;1\n", &format);
+    assert_eq!(paths(&tree), ["/100%", "/a/", "/a/b c"]);
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_counted() {
+    let (tree, summary) = namespace("path,size\na,1\nb,many\n\"\",3\nc\n", &TableFormat::default());
+    assert_eq!(paths(&tree), ["/a", "/c"]);
+    assert_eq!((summary.records, summary.refused), (4, 2));
+}
+
+#[test]
+fn a_table_without_a_path_column_is_an_error() {
+    let read = |options: ReadOptions<'_>| {
+        read_csv_from(&b"a,b\n1,2\n"[..], Path::new("t.csv"), &TableFormat::default(), options)
+    };
+    let error = quiet(read).unwrap_err().to_string();
+    assert_eq!(error, "t.csv: there is no column `path`; there are: a, b; name it as path=COLUMN");
+    assert!(namespace("", &TableFormat::default()).0.n_entries() == 0);
+}
