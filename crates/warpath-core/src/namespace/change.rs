@@ -255,13 +255,30 @@ impl Namespace {
         name: &[u8],
         file_type: FileType,
     ) -> Result<InodeId, NamespaceError> {
+        self.reserve(place.number)?;
+        let inode = self.append(place.parent, name, file_type)?;
+        self.children.insert(place.number, place.hash, inode);
+        Ok(inode)
+    }
+
+    /// Adds an inode that its directory's children do not list yet.
+    #[inline]
+    pub(super) fn append(
+        &mut self,
+        parent: InodeId,
+        name: &[u8],
+        file_type: FileType,
+    ) -> Result<InodeId, NamespaceError> {
         if !self.entries.inodes.has_room(file_type) {
             return Err(NamespaceError::Full { what: "2^31 inodes" });
         }
-        self.reserve(place.number)?;
         let name_at = self.entries.insert_name(name)?;
-        let inode = self.entries.inodes.add(file_type, place.parent, name_at);
-        self.children.insert(place.number, place.hash, inode);
+        Ok(self.new_inode(file_type, parent, name_at))
+    }
+
+    #[inline]
+    fn new_inode(&mut self, file_type: FileType, parent: InodeId, name_at: u32) -> InodeId {
+        let inode = self.entries.inodes.add(file_type, parent, name_at);
         match file_type {
             FileType::Directory => {
                 if let Some(number) = self.entries.inodes.directory_number(inode) {
@@ -271,7 +288,25 @@ impl Namespace {
             FileType::Symlink => self.set_target(inode, NO_TEXT),
             FileType::Regular | FileType::Other => {}
         }
-        Ok(inode)
+        inode
+    }
+
+    /// Puts an empty directory in the place of an inode that has one entry and is none.
+    pub(super) fn replace_by_directory(&mut self, old: InodeId) -> Result<InodeId, NamespaceError> {
+        let inode = old;
+        let entry = self.entry_of(old).ok_or(NamespaceError::NoSuchInode { inode })?;
+        if !self.entries.inodes.has_room(FileType::Directory) {
+            return Err(NamespaceError::Full { what: "2^31 inodes" });
+        }
+        let (parent, hash, name_at) =
+            (entry.parent, self.entries.hash.hash(entry.name), self.entries.name_at(old));
+        let number = self.directory_number(parent)?;
+        let directory = self.new_inode(FileType::Directory, parent, name_at);
+        if let Some(slot) = self.children.find(number, hash, |id| id == old) {
+            self.children.set_id(slot, directory);
+        }
+        self.release(old);
+        Ok(directory)
     }
 
     /// Makes room for another entry in directory `number`.

@@ -104,7 +104,8 @@ impl Directory {
     }
 
     fn set_block(&mut self, at: u32, class: usize) {
-        self.at = at;
+        // No block lies at 0, so that the arrays may be cut anywhere.
+        self.at = if class == 0 { 0 } else { at };
         self.state = self.state & PARTIAL | class as u32;
     }
 }
@@ -357,7 +358,9 @@ impl Children {
         let (mut ids, mut tags) = (Column::with_capacity(room), Column::with_capacity(room));
         for directory in self.directories.iter_mut() {
             let slots = directory.slots();
-            directory.at = ids.len() as u32;
+            if !slots.is_empty() {
+                directory.at = ids.len() as u32;
+            }
             ids.extend_from_slice(&self.ids[slots.clone()]);
             tags.extend_from_slice(&self.tags[slots]);
         }
@@ -366,29 +369,36 @@ impl Children {
         self.n_idle = 0;
     }
 
-    /// Gives every directory the smallest block that holds it, and gives back what no block needs.
-    pub fn shrink_to_fit(&mut self, hash_of: impl Fn(u32) -> u32) {
-        let n_slots = self.directories.iter().map(|d| capacity(class_for(d.n_children()))).sum();
-        let mut tight = Children::with_capacity(n_slots);
-        tight.directories = self.directories.to_vec().into();
-        tight.n_partial = self.n_partial;
-        for (number, old) in self.directories.iter().enumerate() {
-            let class = class_for(old.n_children());
-            let at = tight.take(class);
-            tight.directories[number].set_block(at, class);
-            if is_packed(class) && is_packed(old.class()) {
-                let from = old.slots().start..old.slots().start + old.n_children();
-                let to = at as usize..at as usize + old.n_children();
-                tight.ids[to.clone()].copy_from_slice(&self.ids[from.clone()]);
-                tight.tags[to].copy_from_slice(&self.tags[from]);
-            } else {
-                tight.directories[number].n_children = 0;
-                for id in self.list(number as u32) {
-                    tight.insert(number as u32, hash_of(id), id);
-                }
-            }
+    /// Makes all blocks anew from (directory number, child id) pairs, each block as small as it can be.
+    pub fn rebuild_all(
+        &mut self,
+        pairs: impl Iterator<Item = (u32, u32)> + Clone,
+        hash_of: impl Fn(u32) -> u32,
+    ) {
+        self.directories.iter_mut().for_each(|directory| directory.n_children = 0);
+        for (number, _) in pairs.clone() {
+            self.directories[number as usize].n_children += 1;
         }
-        *self = tight;
+        let mut n_slots = 0;
+        for directory in self.directories.iter_mut() {
+            let class = class_for(directory.n_children());
+            directory.set_block(n_slots as u32, class);
+            directory.n_children = 0;
+            n_slots += capacity(class);
+        }
+        // The old blocks go before the new ones come. Zeros are no tags, and cost nothing until they are written.
+        (self.ids, self.tags) = Default::default();
+        (self.ids, self.tags) = (vec![0; n_slots].into(), vec![EMPTY; n_slots].into());
+        self.free = [NO_BLOCK; N_CLASSES];
+        self.n_idle = 0;
+        for (number, id) in pairs {
+            self.insert(number, hash_of(id), id);
+        }
+    }
+
+    /// Gives back the room that growth has left.
+    pub fn shrink_to_fit(&mut self) {
+        self.directories.shrink_to_fit();
     }
 
     pub fn memory(&self) -> usize {

@@ -6,20 +6,38 @@ use std::ops::Range;
 
 /// Builds a [`Namespace`] from paths, one after another, making the directories on the way.
 ///
-/// Lists in which the paths of a directory stand together (sorted, or in `find`'s order) are fast: the
-/// directories of the previous path are kept, and only what differs from it is looked up. Any other order
-/// gives the same tree.
-#[derive(Debug, Clone, Default)]
+/// The directories of the previous path are kept, so that only what differs from it is looked up: lists in
+/// which the paths of a directory stand together (as `find` writes them) are fast. While the paths come in
+/// ascending order of their bytes nothing is looked up at all, as then nothing can have been there before, and the
+/// children of all directories are made in one go at the end. Any other order gives the same tree.
+#[derive(Debug, Clone)]
 pub struct ListBuilder {
     namespace: Namespace,
-    /// The previous path.
+    /// The previous path, trimmed.
     previous: Vec<u8>,
-    /// Directories of the previous path: where each one's name ends in it, and its inode.
-    stack: Vec<(usize, InodeId)>,
+    /// The root, and the directories of the previous path.
+    levels: Vec<Level>,
+    /// Whether all paths came in ascending order, so that no directory's children are listed yet.
+    sorted: bool,
+    /// Where `sorted`: at each level, the entries whose names are prefixes of the last one's there. Only
+    /// these can come again: `a`, then `a-b`, then `a/c`.
+    prefixes: Vec<InodeId>,
     /// The new components of the path in hand.
     components: Vec<Range<usize>>,
     summary: ListSummary,
 }
+
+/// A directory of the previous path.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    /// Where its name ends in the path.
+    end: usize,
+    inode: InodeId,
+    /// Its part of the prefixes begins here.
+    first_prefix: usize,
+}
+
+const TOP: Level = Level { end: 0, inode: ROOT, first_prefix: 0 };
 
 /// What a list held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,15 +52,29 @@ pub struct ListSummary {
     pub n_refused: u64,
 }
 
+impl Default for ListBuilder {
+    fn default() -> ListBuilder {
+        ListBuilder::new()
+    }
+}
+
 impl ListBuilder {
     /// A builder of an empty tree.
     pub fn new() -> ListBuilder {
-        ListBuilder::default()
+        ListBuilder::with_capacity(0)
     }
 
     /// As [`ListBuilder::new`], with room for `n_paths`.
     pub fn with_capacity(n_paths: usize) -> ListBuilder {
-        ListBuilder { namespace: Namespace::with_capacity(n_paths), ..ListBuilder::default() }
+        ListBuilder {
+            namespace: Namespace::with_capacity(n_paths),
+            previous: Vec::new(),
+            levels: vec![TOP],
+            sorted: true,
+            prefixes: Vec::new(),
+            components: Vec::new(),
+            summary: ListSummary::default(),
+        }
     }
 
     /// Adds a path, with every directory on the way that is missing.
@@ -53,18 +85,21 @@ impl ListBuilder {
     /// once a later path uses the file as a directory.
     pub fn push(&mut self, path: &[u8], file_type: FileType) -> Option<InodeId> {
         self.summary.n_paths += 1;
-        let added = self.split(path).and_then(|()| self.add(path, file_type).ok());
+        let text = trim(path);
+        let file_type = if path.ends_with(b"/") { FileType::Directory } else { file_type };
+        let added = self.split(text).and_then(|()| self.add(text, file_type).ok());
         if added.is_none() {
             self.summary.n_refused += 1;
         }
         added
     }
 
-    /// The namespace so far: for links, attributes and the like.
+    /// The namespace so far, for links, attributes and the like. Ends the fast way of sorted lists.
     pub fn namespace_mut(&mut self) -> &mut Namespace {
-        // Whatever is changed there may end what the stack remembers.
+        self.list_children();
+        // Whatever is changed there may end what the levels remember.
         self.previous.clear();
-        self.stack.clear();
+        self.levels.truncate(1);
         &mut self.namespace
     }
 
@@ -74,29 +109,42 @@ impl ListBuilder {
         (self.namespace, self.summary)
     }
 
-    /// Cuts the stack to the directories that the path shares with the previous one, and finds its other
-    /// components. `None` where one is refused.
-    fn split(&mut self, path: &[u8]) -> Option<()> {
-        let common = common_prefix(&self.previous, path);
-        while self
-            .stack
-            .last()
-            .is_some_and(|&(end, _)| end > common || path.get(end).is_some_and(|&byte| byte != b'/'))
-        {
-            self.stack.pop();
+    /// Ends the fast way of sorted lists: from here on every name is looked up.
+    #[cold]
+    fn list_children(&mut self) {
+        if self.sorted {
+            self.sorted = false;
+            self.namespace.rebuild_children();
         }
+    }
+
+    /// Cuts the levels to the directories that the path shares with the previous one, and finds its other
+    /// components. `None` where one is refused.
+    fn split(&mut self, text: &[u8]) -> Option<()> {
+        let common = common_prefix(&self.previous, text);
+        if self.sorted && text.get(common) <= self.previous.get(common) {
+            self.list_children();
+        }
+        while let [_, .., last] = self.levels[..]
+            && (last.end > common || text.get(last.end).is_some_and(|&byte| byte != b'/'))
+        {
+            self.prefixes.truncate(last.first_prefix);
+            self.levels.pop();
+        }
+        self.previous.truncate(common);
+        self.previous.extend_from_slice(&text[common..]);
         self.components.clear();
-        let mut at = self.stack.last().map_or(0, |&(end, _)| end);
-        // What the stack does not hold of the path is forgotten until it is added.
-        self.previous.truncate(at);
-        while at < path.len() {
-            let length = path[at..].iter().position(|&byte| byte == b'/' || byte == 0);
-            let end = length.map_or(path.len(), |length| at + length);
-            if path.get(end) == Some(&0) || end - at > layout::MAX_NAME as usize {
+        let mut at = self.top().end;
+        at += usize::from(at > 0);
+        while at < text.len() {
+            let length = text[at..].iter().position(|&byte| byte == b'/' || byte == 0);
+            let end = length.map_or(text.len(), |length| at + length);
+            if text.get(end) == Some(&0) || end - at > layout::MAX_NAME as usize {
                 return None;
             }
-            match &path[at..end] {
-                b"" | b"." => {}
+            match &text[at..end] {
+                // The order of such paths is not the order of their names.
+                b"" | b"." => self.list_children(),
                 b".." => return None,
                 _ => self.components.push(at..end),
             }
@@ -105,61 +153,92 @@ impl ListBuilder {
         Some(())
     }
 
+    fn top(&self) -> Level {
+        self.levels.last().copied().unwrap_or(TOP)
+    }
+
     /// Adds the components found by [`ListBuilder::split`].
-    fn add(&mut self, path: &[u8], file_type: FileType) -> Result<InodeId, NamespaceError> {
-        let mut inode = self.stack.last().map_or(ROOT, |&(_, inode)| inode);
+    fn add(&mut self, text: &[u8], file_type: FileType) -> Result<InodeId, NamespaceError> {
         let Some(last) = self.components.pop() else {
             self.summary.n_duplicates += 1;
-            // The path ends as a directory of the stack does.
-            let ends_as_one = self.stack.last().is_some_and(|&(end, _)| end == path.len());
-            self.summary.n_conflicts += u64::from(ends_as_one && file_type != FileType::Directory);
-            return Ok(inode);
+            let top = self.top();
+            let is_conflict = top.inode != ROOT && top.end == text.len() && file_type != FileType::Directory;
+            self.summary.n_conflicts += u64::from(is_conflict);
+            return Ok(top.inode);
         };
         for i in 0..self.components.len() {
             let component = self.components[i].clone();
-            (inode, _) = self.directory(inode, &path[component.clone()])?;
-            self.remember(path, component.end, inode);
+            self.enter(text, component)?;
         }
-        let name = &path[last.clone()];
-        let existed;
-        if file_type == FileType::Directory || last.end < path.len() {
-            (inode, existed) = self.directory(inode, name)?;
-            self.remember(path, last.end, inode);
+        // Behind the last component there can only be slashes and dots.
+        let (inode, existed) = if file_type == FileType::Directory || last.end < text.len() {
+            self.enter(text, last)?
         } else {
-            (inode, existed) = match self.namespace.place_checked(inode, name) {
-                Ok(place) => (self.namespace.add_at(place, name, file_type)?, false),
-                Err(NamespaceError::NameTaken { inode }) => (inode, true),
-                Err(error) => return Err(error),
-            };
-            if existed && self.namespace.is_directory(inode) {
-                self.summary.n_conflicts += 1;
-            }
-        }
+            let (inode, existed) = self.find_or_add(&text[last], file_type)?;
+            self.summary.n_conflicts += u64::from(existed && self.namespace.is_directory(inode));
+            (inode, existed)
+        };
         self.summary.n_duplicates += u64::from(existed);
         Ok(inode)
     }
 
-    /// The directory of this name, made if need be, and whether it was there.
-    fn directory(&mut self, parent: InodeId, name: &[u8]) -> Result<(InodeId, bool), NamespaceError> {
-        let place = match self.namespace.place_checked(parent, name) {
-            Ok(place) => place,
-            Err(NamespaceError::NameTaken { inode }) if self.namespace.is_directory(inode) => {
-                return Ok((inode, true));
+    /// Goes down into the directory of this name, made if need be. Whether it was there.
+    fn enter(&mut self, text: &[u8], name: Range<usize>) -> Result<(InodeId, bool), NamespaceError> {
+        let end = name.end;
+        let (mut inode, mut existed) = self.find_or_add(&text[name], FileType::Directory)?;
+        if existed && !self.namespace.is_directory(inode) {
+            self.summary.n_conflicts += 1;
+            let directory = self.namespace.replace_by_directory(inode)?;
+            if let Some(prefix) = self.prefixes.last_mut().filter(|prefix| **prefix == inode) {
+                *prefix = directory;
             }
-            Err(NamespaceError::NameTaken { .. }) => {
-                self.summary.n_conflicts += 1;
-                self.namespace.remove(parent, name)?;
-                self.namespace.place_checked(parent, name)?
-            }
-            Err(error) => return Err(error),
-        };
-        Ok((self.namespace.add_at(place, name, FileType::Directory)?, false))
+            (inode, existed) = (directory, false);
+        }
+        self.levels.push(Level { end, inode, first_prefix: self.prefixes.len() });
+        Ok((inode, existed))
     }
 
-    fn remember(&mut self, path: &[u8], end: usize, inode: InodeId) {
-        self.previous.extend_from_slice(&path[self.previous.len()..end]);
-        self.stack.push((end, inode));
+    /// The inode of this name in the directory at the top, and whether it was there.
+    fn find_or_add(&mut self, name: &[u8], file_type: FileType) -> Result<(InodeId, bool), NamespaceError> {
+        let directory = self.top().inode;
+        if self.sorted {
+            if let Some(inode) = self.find_prefix(name) {
+                return Ok((inode, true));
+            }
+            let inode = self.namespace.append(directory, name, file_type)?;
+            self.prefixes.push(inode);
+            return Ok((inode, false));
+        }
+        match self.namespace.place_checked(directory, name) {
+            Ok(place) => Ok((self.namespace.add_at(place, name, file_type)?, false)),
+            Err(NamespaceError::NameTaken { inode }) => Ok((inode, true)),
+            Err(error) => Err(error),
+        }
     }
+
+    /// Cuts the top's prefixes to those of `name`; gives the one that is `name`.
+    fn find_prefix(&mut self, name: &[u8]) -> Option<InodeId> {
+        while let [.., last] = self.prefixes[self.top().first_prefix..] {
+            let prefix = self.namespace.entries.name(last);
+            if name.starts_with(prefix) {
+                return (name.len() == prefix.len()).then_some(last);
+            }
+            self.prefixes.pop();
+        }
+        None
+    }
+}
+
+/// The path without slashes and `./` in front, and without slashes at the end.
+fn trim(path: &[u8]) -> &[u8] {
+    let mut text = path;
+    while let Some(rest) = text.strip_prefix(b"/").or_else(|| text.strip_prefix(b"./")) {
+        text = rest;
+    }
+    while let Some(rest) = text.strip_suffix(b"/") {
+        text = rest;
+    }
+    text
 }
 
 /// Length of the common prefix.

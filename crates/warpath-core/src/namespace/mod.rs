@@ -29,7 +29,7 @@ mod list;
 pub use error::NamespaceError;
 pub use list::{ListBuilder, ListSummary};
 
-use crate::{InodeId, layout};
+use crate::{InodeId, ROOT, layout};
 use arena::{Arena, NO_TEXT};
 use attributes::AttributeColumns;
 use children::Children;
@@ -352,13 +352,34 @@ impl Namespace {
 
     /// Gives back the room that growth has left: O(n), and worth it once a tree is complete. Ids stay.
     pub fn shrink_to_fit(&mut self) {
+        self.rebuild_children();
         let Namespace { entries, children, target_at, targets, attributes } = self;
-        children.shrink_to_fit(|child| entries.hash_of(child));
+        children.shrink_to_fit();
         entries.names.shrink_to_fit();
         entries.inodes.shrink_to_fit();
         entries.hard_links.shrink_to_fit();
         target_at.shrink_to_fit();
         targets.shrink_to_fit();
         attributes.shrink_to_fit();
+    }
+
+    /// Makes the children of all directories anew from what the columns say of each entry.
+    fn rebuild_children(&mut self) {
+        let entries = &self.entries;
+        let first =
+            (0..entries.inodes.bound()).filter(|&inode| inode != ROOT && entries.inodes.exists(inode));
+        let further = (0..entries.hard_links.bound() as u32)
+            .filter(|&place| entries.hard_links.get(place).is_some())
+            .map(|place| HARD_LINK | place);
+        let mut last = (ROOT, 0);
+        let numbered = first.chain(further).filter_map(move |child| {
+            let parent = entries.entry(child)?.parent;
+            // Neighbours often share their directory.
+            if last.0 != parent {
+                last = (parent, entries.inodes.directory_number(parent)?);
+            }
+            Some((last.1, child))
+        });
+        self.children.rebuild_all(numbered, |child| entries.hash_of(child));
     }
 }
