@@ -25,6 +25,16 @@ impl<'a> HashKey<'a> {
         Some(HashKey { words: words.try_into().ok()? })
     }
 
+    /// The key in this array.
+    pub const fn of(words: &'a [u32; layout::KEY_WORDS as usize]) -> HashKey<'a> {
+        HashKey { words }
+    }
+
+    /// Its words: position keys of lane 0, 1, 2, then the finish.
+    pub const fn words(self) -> &'a [u32; layout::KEY_WORDS as usize] {
+        self.words
+    }
+
     /// The two position keys of `unit` in `lane`. Units wrap at 8 KiB, which no path reaches.
     #[inline]
     fn position(self, lane: usize, unit: usize) -> (u32, u32) {

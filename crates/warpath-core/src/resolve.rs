@@ -49,7 +49,7 @@ pub fn direct(tables: &TablesView<'_>, plan: &Plan, path: &[u8]) -> Option<Outco
 
 /// The outcome of a path that ends at this entry, with no slash behind it, after following `links` links.
 #[inline]
-fn final_entry(tables: &TablesView<'_>, plan: &Plan, slot: &Slot, mut links: u32) -> Outcome {
+pub fn final_entry(tables: &TablesView<'_>, plan: &Plan, slot: &Slot, mut links: u32) -> Outcome {
     if slot.kind() != layout::KIND_SYMLINK {
         return Ok(slot.inode);
     }
@@ -70,7 +70,7 @@ fn own_inode(tables: &TablesView<'_>, slot: &Slot) -> InodeId {
 
 /// Follows a symbolic link: counts its links and returns its record when it leads to an inode.
 #[inline]
-fn follow<'a>(
+pub fn follow<'a>(
     tables: &TablesView<'a>,
     plan: &'a Plan,
     slot: &Slot,
@@ -93,7 +93,6 @@ fn follow<'a>(
 /// Answers a path a component at a time, exactly as the kernel would.
 pub fn walk(tables: &TablesView<'_>, plan: &Plan, path: &[u8]) -> Outcome {
     let beneath = plan.flags & layout::QUERY_BENEATH != 0;
-    let strict = tables.params.flags & layout::TABLE_STRICT != 0;
     if path.contains(&0) {
         return Err(LookupError::Invalid);
     }
@@ -107,10 +106,22 @@ pub fn walk(tables: &TablesView<'_>, plan: &Plan, path: &[u8]) -> Outcome {
     if absolute && beneath {
         return Err(LookupError::LeavesRoot);
     }
+    walk_from(tables, plan, if absolute { ROOT } else { plan.start }, path, false, 0)
+}
+
+/// Walks on from a directory, after `links` links. The path has no NUL; `wants_directory` stands for a slash at its end.
+pub fn walk_from(
+    tables: &TablesView<'_>,
+    plan: &Plan,
+    mut directory: InodeId,
+    path: &[u8],
+    wants_directory: bool,
+    mut links: u32,
+) -> Outcome {
+    let beneath = plan.flags & layout::QUERY_BENEATH != 0;
+    let strict = tables.params.flags & layout::TABLE_STRICT != 0;
     let top = if beneath { plan.start } else { ROOT };
-    let mut directory = if absolute { ROOT } else { plan.start };
     let mut state = state_of(tables, directory)?;
-    let mut links = 0;
     let mut at = 0;
     loop {
         while path.get(at) == Some(&b'/') {
@@ -138,7 +149,7 @@ pub fn walk(tables: &TablesView<'_>, plan: &Plan, path: &[u8]) -> Outcome {
         let Some(slot) = probe(tables.slots, &tables.params, &state.finish(tables.key)) else {
             return Err(missing(tables, directory));
         };
-        let last = at == path.len();
+        let last = at == path.len() && !wants_directory;
         match slot.kind() {
             layout::KIND_DIRECTORY => {
                 directory = slot.inode;
@@ -161,7 +172,7 @@ pub fn walk(tables: &TablesView<'_>, plan: &Plan, path: &[u8]) -> Outcome {
 }
 
 /// What it means that `directory` has no such entry.
-fn missing(tables: &TablesView<'_>, directory: InodeId) -> LookupError {
+pub fn missing(tables: &TablesView<'_>, directory: InodeId) -> LookupError {
     let partial = tables.params.flags & layout::TABLE_HAS_PARTIAL != 0
         && dir_record(tables, directory).is_some_and(|record| record.flags & layout::DIR_PARTIAL != 0);
     if partial { LookupError::NotIndexed } else { LookupError::NotFound }

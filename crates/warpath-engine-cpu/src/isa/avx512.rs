@@ -1,0 +1,109 @@
+//! 512-bit vectors: eight units at a time, the last ones under a byte mask, so nothing outside a path is read.
+
+use super::{InLine, Vectors};
+use crate::block;
+use crate::source::Source;
+use std::arch::x86_64::*;
+use warpath_core::OutcomesMut;
+use warpath_core::hash::{HashKey, Key};
+use warpath_core::index::{Plan, TablesView};
+use warpath_core::layout::{KEY_LANE_WORDS, KIND_MASK, Slot};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512;
+
+/// Resolves paths.
+///
+/// # Safety
+/// The CPU has AVX-512 F and BW, and BMI2.
+#[target_feature(enable = "avx512f,avx512bw,bmi2,popcnt,lzcnt")]
+pub(crate) unsafe fn run<S: Source>(tables: &TablesView<'_>, plan: &Plan, source: S, out: OutcomesMut<'_>) {
+    block::run::<Avx512, S>(tables, plan, source, out);
+}
+
+const LANE_WORDS: usize = KEY_LANE_WORDS as usize;
+
+impl Vectors for Avx512 {
+    #[inline(always)]
+    unsafe fn sums(key: HashKey<'_>, first_unit: usize, bytes: &[u8]) -> [u64; 3] {
+        // SAFETY: the caller has the features. Whole blocks and the masked rest lie within `bytes`. A block of position keys
+        // begins at a unit below KEY_UNITS, and 64 bytes from there are within the key even in the last lane, whose 2048 words
+        // are followed by the 18 of the finish.
+        unsafe {
+            let words = key.words().as_ptr().add(2 * first_unit);
+            let mut sums = [_mm512_setzero_si512(); 3];
+            let mut at = 0;
+            while bytes.len() - at > 64 {
+                let block = _mm512_loadu_si512(bytes.as_ptr().add(at).cast());
+                for (lane, sum) in sums.iter_mut().enumerate() {
+                    let keys = _mm512_loadu_si512(words.add(lane * LANE_WORDS + at / 4).cast());
+                    *sum = _mm512_add_epi64(*sum, products(block, keys));
+                }
+                at += 64;
+            }
+            let rest = bytes.len() - at;
+            let block = _mm512_maskz_loadu_epi8(_bzhi_u64(!0, rest as u32), bytes.as_ptr().add(at).cast());
+            let units = _bzhi_u32(!0, rest.div_ceil(8) as u32) as u8;
+            for (lane, sum) in sums.iter_mut().enumerate() {
+                let keys = _mm512_loadu_si512(words.add(lane * LANE_WORDS + at / 4).cast());
+                *sum = _mm512_mask_add_epi64(*sum, units, *sum, products(block, keys));
+            }
+            reduce(sums)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn find_in_line(line: &[Slot; 4], key: &Key) -> InLine {
+        // SAFETY: the caller has the features; a line is 64 bytes.
+        unsafe {
+            let slots = _mm512_loadu_si512(line.as_ptr().cast());
+            let [k0, k1, k2] = key.words.map(|word| word as i32);
+            let wanted = _mm512_broadcast_i32x4(_mm_setr_epi32(k0, k1, k2, 0));
+            let compared = _mm512_broadcast_i32x4(_mm_setr_epi32(-1, -1, !(KIND_MASK as i32), 0));
+            let same = u32::from(_mm512_testn_epi32_mask(_mm512_xor_si512(slots, wanted), compared));
+            let pairs = same & same >> 1;
+            let empty = u32::from(_mm512_cmpeq_epi32_mask(slots, _mm512_set1_epi32(-1))) & 0x8888;
+            // An empty slot's words don't count, whatever they are.
+            let found = pairs & pairs >> 2 & 0x1111 & !(empty >> 3);
+            if found != 0 {
+                InLine::Found(found.trailing_zeros() as usize / 4)
+            } else if empty != 0 {
+                InLine::Missing
+            } else {
+                InLine::Next
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(line: *const Slot) {
+        // SAFETY: a prefetch of any address is harmless.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
+    }
+}
+
+/// `(w0 + k0) * (w1 + k1)` of each unit.
+#[inline(always)]
+unsafe fn products(block: __m512i, keys: __m512i) -> __m512i {
+    // SAFETY: the caller has the features.
+    unsafe {
+        let words = _mm512_add_epi32(block, keys);
+        _mm512_mul_epu32(words, _mm512_srli_epi64::<32>(words))
+    }
+}
+
+/// The sum over the units of each lane.
+#[inline(always)]
+unsafe fn reduce(sums: [__m512i; 3]) -> [u64; 3] {
+    // SAFETY: the caller has the features.
+    unsafe {
+        let [s0, s1, s2] = sums;
+        let both = _mm512_add_epi64(_mm512_unpacklo_epi64(s0, s1), _mm512_unpackhi_epi64(s0, s1));
+        let both = _mm256_add_epi64(_mm512_castsi512_si256(both), _mm512_extracti64x4_epi64::<1>(both));
+        let both = _mm_add_epi64(_mm256_castsi256_si128(both), _mm256_extracti128_si256::<1>(both));
+        let last = _mm256_add_epi64(_mm512_castsi512_si256(s2), _mm512_extracti64x4_epi64::<1>(s2));
+        let last = _mm_add_epi64(_mm256_castsi256_si128(last), _mm256_extracti128_si256::<1>(last));
+        let last = _mm_add_epi64(last, _mm_unpackhi_epi64(last, last));
+        [_mm_cvtsi128_si64(both) as u64, _mm_extract_epi64::<1>(both) as u64, _mm_cvtsi128_si64(last) as u64]
+    }
+}

@@ -1,0 +1,69 @@
+//! 128-bit vectors: two units at a time, the bytes behind them one unit at a time.
+
+use super::portable::{Portable, add_unit, pad};
+use super::{InLine, Vectors};
+use crate::block;
+use crate::source::Source;
+use std::arch::aarch64::*;
+use warpath_core::OutcomesMut;
+use warpath_core::hash::{HashKey, Key};
+use warpath_core::index::{Plan, TablesView};
+use warpath_core::layout::{KEY_LANE_WORDS, Slot};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Neon;
+
+/// Resolves paths.
+///
+/// # Safety
+/// The CPU has NEON.
+#[target_feature(enable = "neon")]
+pub(crate) unsafe fn run<S: Source>(tables: &TablesView<'_>, plan: &Plan, source: S, out: OutcomesMut<'_>) {
+    block::run::<Neon, S>(tables, plan, source, out);
+}
+
+const LANE_WORDS: usize = KEY_LANE_WORDS as usize;
+
+impl Vectors for Neon {
+    #[inline(always)]
+    unsafe fn sums(key: HashKey<'_>, first_unit: usize, bytes: &[u8]) -> [u64; 3] {
+        let (blocks, rest) = bytes.as_chunks::<16>();
+        // SAFETY: the caller has the feature. Blocks are 16 bytes, and the position keys of their units are within the key.
+        let mut sums = unsafe {
+            let words = key.words().as_ptr().add(2 * first_unit);
+            let mut sums = [vdupq_n_u64(0); 3];
+            for (i, block) in blocks.iter().enumerate() {
+                let block = vreinterpretq_u32_u8(vld1q_u8(block.as_ptr()));
+                for (lane, sum) in sums.iter_mut().enumerate() {
+                    let keys = vld1q_u32(words.add(lane * LANE_WORDS + 4 * i));
+                    let added = vaddq_u32(block, keys);
+                    let low = vget_low_u32(vuzp1q_u32(added, added));
+                    let high = vget_low_u32(vuzp2q_u32(added, added));
+                    *sum = vmlal_u32(*sum, low, high);
+                }
+            }
+            sums.map(|sum| vaddvq_u64(sum))
+        };
+        let (units, last) = rest.as_chunks::<8>();
+        let at = first_unit + 2 * blocks.len();
+        for unit in units {
+            add_unit(&mut sums, key, at, u64::from_le_bytes(*unit));
+        }
+        if !last.is_empty() {
+            add_unit(&mut sums, key, at + units.len(), pad(last));
+        }
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn find_in_line(line: &[Slot; 4], key: &Key) -> InLine {
+        // SAFETY: portable code needs no feature.
+        unsafe { Portable::find_in_line(line, key) }
+    }
+
+    #[inline(always)]
+    fn prefetch(line: *const Slot) {
+        // SAFETY: a prefetch of any address is harmless.
+        unsafe { std::arch::asm!("prfm pldl1keep, [{}]", in(reg) line, options(nostack, preserves_flags)) }
+    }
+}

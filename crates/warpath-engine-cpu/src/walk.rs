@@ -1,0 +1,263 @@
+//! The exact answer for what the direct probe missed: a search over the prefixes of each path.
+//!
+//! What exists is a prefix: when a prefix of a path is an entry's canonical path, so are all shorter ones, and they are directories.
+//! So the longest prefix that exists is found by bisection: first the whole path's parent (most misses lack only their last
+//! component), then halves. If it is a directory, the component behind it is missing; if it is a symbolic link, the walk jumps
+//! to where that leads and goes on with the rest. Many paths are on the way at once, so that a probe's line is there when
+//! its turn comes.
+//!
+//! Paths with `.`, `..`, `//` or NUL, and tables with a rename that is not re-keyed, are left to [`resolve::walk`].
+
+use crate::block::{Block, Query};
+use crate::isa::Vectors;
+use crate::source::Source;
+use warpath_core::hash::{Key, State};
+use warpath_core::layout::{self, Slot};
+use warpath_core::{InodeId, LookupError, Outcome, OutcomesMut, resolve};
+
+/// Paths on the way at once.
+const TASKS: usize = 16;
+
+/// Answers the paths of these numbers.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set.
+#[inline(always)]
+pub(crate) unsafe fn run<V: Vectors, S: Source>(
+    query: &Query<'_>,
+    block: &Block<S>,
+    numbers: &[u16],
+    out: &mut OutcomesMut<'_>,
+) {
+    let mut waiting = numbers.iter().map(|&number| usize::from(number));
+    let mut tasks: [Option<Task<'_>>; TASKS] = [const { None }; TASKS];
+    let mut n_tasks = 0;
+    loop {
+        for place in &mut tasks {
+            if let Some(task) = place {
+                // SAFETY: the instruction set is the caller's duty.
+                let Some(outcome) = (unsafe { task.advance::<V>(query) }) else { continue };
+                out.set(task.number, outcome);
+                *place = None;
+                n_tasks -= 1;
+            }
+            for number in waiting.by_ref() {
+                let path = block.path(number);
+                match Task::begin(query, number, path) {
+                    Some(mut task) => {
+                        // SAFETY: as above.
+                        if let Err(outcome) = unsafe { task.ask_next::<V>(query) } {
+                            out.set(number, outcome);
+                            continue;
+                        }
+                        *place = Some(task);
+                        n_tasks += 1;
+                        break;
+                    }
+                    None => out.set(number, resolve::walk(query.tables, query.plan, path)),
+                }
+            }
+        }
+        if n_tasks == 0 {
+            return;
+        }
+    }
+}
+
+/// A path on the way.
+struct Task<'p> {
+    number: usize,
+    /// The path, without slashes at its end.
+    path: &'p [u8],
+    /// A slash at its end demands a directory.
+    wants_directory: bool,
+    /// What `path[base..]` continues: where the path began, or where a link has led.
+    state: State,
+    base: usize,
+    /// `path[..exists]` is known to exist and is directory `directory`.
+    exists: usize,
+    directory: InodeId,
+    /// `path[..missing]` is known not to be an entry's path; behind the end when nothing is known to be missing.
+    missing: usize,
+    /// The probe underway: for `path[..asked]`.
+    asked: usize,
+    key: Key,
+    links: u32,
+}
+
+impl<'p> Task<'p> {
+    /// The task of a path; `None` for one that the scalar twin has to walk.
+    #[inline(always)]
+    fn begin(query: &Query<'_>, number: usize, path: &'p [u8]) -> Option<Task<'p>> {
+        if query.is_strict() || path.len() > layout::MAX_PATH as usize {
+            return None;
+        }
+        let start = query.start.as_ref()?;
+        let mut from = 0;
+        while path[from..].starts_with(b"./") {
+            from += 2;
+        }
+        let trimmed = &path[..path.iter().rposition(|&byte| byte != b'/')? + 1];
+        let rest = trimmed.get(from..)?;
+        if rest.is_empty() || !is_plain(rest) {
+            return None;
+        }
+        let absolute = rest[0] == b'/';
+        if absolute && (from > 0 || query.plan.flags & layout::QUERY_BENEATH != 0) {
+            return None;
+        }
+        let (state, directory) =
+            if absolute { (State::EMPTY, layout::ROOT) } else { (*start, query.plan.start) };
+        // Directories on the way deeper than MAX_PATH would have states of their own.
+        if state.length as usize + rest.len() > layout::MAX_PATH as usize {
+            return None;
+        }
+        let as_written = from == 0 && trimmed.len() == path.len();
+        let probed = as_written && !query.is_walk_only();
+        Some(Task {
+            number,
+            path: trimmed,
+            wants_directory: trimmed.len() < path.len(),
+            state,
+            base: from,
+            exists: from,
+            directory,
+            missing: if probed { trimmed.len() } else { trimmed.len() + 1 },
+            asked: 0,
+            key: Key { words: [0; 3] },
+            links: 0,
+        })
+    }
+
+    /// Takes in the answer to the probe underway and asks the next; the outcome when there is one.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
+    #[inline(always)]
+    unsafe fn advance<V: Vectors>(&mut self, query: &Query<'_>) -> Option<Outcome> {
+        // SAFETY: the instruction set is the caller's duty.
+        match unsafe { query.find::<V>(&self.key) } {
+            None => self.missing = self.asked,
+            Some(slot) => {
+                if let Some(outcome) = self.arrive(query, slot) {
+                    return Some(outcome);
+                }
+            }
+        }
+        // SAFETY: as above.
+        unsafe { self.ask_next::<V>(query) }.err()
+    }
+
+    /// `path[..asked]` is the path of this entry: goes on from there, or ends.
+    #[inline(always)]
+    fn arrive(&mut self, query: &Query<'_>, slot: &Slot) -> Option<Outcome> {
+        let last = self.asked == self.path.len();
+        match slot.kind() {
+            layout::KIND_DIRECTORY if last => Some(Ok(slot.inode)),
+            layout::KIND_DIRECTORY => {
+                self.exists = self.asked;
+                self.directory = slot.inode;
+                None
+            }
+            _ if last && !self.wants_directory => {
+                Some(resolve::final_entry(query.tables, query.plan, slot, self.links))
+            }
+            layout::KIND_SYMLINK => self.jump(query, slot, last),
+            _ => Some(Err(LookupError::NotADirectory)),
+        }
+    }
+
+    /// Goes on where a link in the middle of the path leads, or one at its end with a slash behind it.
+    fn jump(&mut self, query: &Query<'_>, slot: &Slot, last: bool) -> Option<Outcome> {
+        let link = match resolve::follow(query.tables, query.plan, slot, &mut self.links) {
+            Ok(link) => link,
+            Err(error) => return Some(Err(error)),
+        };
+        if link.kind() != layout::KIND_DIRECTORY {
+            return Some(Err(LookupError::NotADirectory));
+        }
+        if last {
+            return Some(Ok(link.inode));
+        }
+        let Some(record) = resolve::dir_record(query.tables, link.inode) else {
+            return Some(Err(LookupError::NotADirectory));
+        };
+        self.state = State::of(record);
+        self.base = self.asked;
+        self.exists = self.asked;
+        self.directory = link.inode;
+        self.missing = self.path.len() + 1;
+        if self.state.length as usize + self.path.len() - self.base > layout::MAX_PATH as usize {
+            // Too deep for one state: the scalar twin changes states on the way.
+            return Some(resolve::walk_from(
+                query.tables,
+                query.plan,
+                link.inode,
+                &self.path[self.base..],
+                self.wants_directory,
+                self.links,
+            ));
+        }
+        None
+    }
+
+    /// Asks for the next prefix, or says how the path ends when there is none between what exists and what is missing.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
+    #[inline(always)]
+    unsafe fn ask_next<V: Vectors>(&mut self, query: &Query<'_>) -> Result<(), Outcome> {
+        let Some(end) = self.next_end(query.is_walk_only()) else {
+            let first = self.exists + usize::from(self.path[self.exists] == b'/');
+            let long = self.missing - first > layout::MAX_NAME as usize;
+            let error =
+                if long { LookupError::NameTooLong } else { resolve::missing(query.tables, self.directory) };
+            return Err(Err(error));
+        };
+        self.asked = end;
+        // SAFETY: the instruction set is the caller's duty.
+        self.key = unsafe { query.ask::<V>(&self.state, &self.path[self.base..end]) };
+        Ok(())
+    }
+
+    /// Where the prefix to ask for next ends.
+    #[inline(always)]
+    fn next_end(&self, walk_only: bool) -> Option<usize> {
+        let end = self.path.len();
+        let from = self.exists + 1;
+        let slash_before = |to: usize| {
+            let before = self.path.get(from..to)?;
+            before.iter().rposition(|&byte| byte == b'/').map(|at| from + at)
+        };
+        if self.missing > end {
+            // Nothing is known to be missing: the whole rest, or for a walk its parent first.
+            return if walk_only { slash_before(end).or(Some(end)) } else { Some(end) };
+        }
+        if self.missing == end {
+            return slash_before(end);
+        }
+        let middle = from.midpoint(self.missing);
+        let slash_behind = || {
+            let behind = self.path.get(middle..self.missing)?;
+            behind.iter().position(|&byte| byte == b'/').map(|at| middle + at)
+        };
+        slash_before(middle).or_else(slash_behind)
+    }
+}
+
+/// Whether the path has no NUL, no empty component within, and none that is `.` or `..`.
+#[inline(always)]
+fn is_plain(path: &[u8]) -> bool {
+    // Over all bytes without a branch, so that it vectorises. Hidden files look suspicious, too.
+    let following = path[1..].iter().chain([&b'x']);
+    let suspicious = path.iter().zip(following).fold(false, |found, (&byte, &next)| {
+        found | (byte == 0) | ((byte == b'/') & ((next == b'/') | (next == b'.')))
+    });
+    let first_is_dotted = path[0] == b'.';
+    if !suspicious && !first_is_dotted {
+        return true;
+    }
+    let components = path.strip_prefix(b"/").unwrap_or(path).split(|&byte| byte == b'/');
+    let odd = |component: &[u8]| matches!(component, b"" | b"." | b"..") || component.contains(&0);
+    !components.into_iter().any(odd)
+}
