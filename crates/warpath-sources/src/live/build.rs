@@ -202,3 +202,45 @@ impl<'n> Builder<'n> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::exclude::Exclude;
+    use super::*;
+    use std::path::Path;
+    use warpath_core::ROOT;
+
+    fn built(top: &Path, n_spare: usize) -> (Namespace, Summary) {
+        let options = ScanOptions { in_root: true, ..ScanOptions::default() };
+        let walk = Walk::open(top, &options, Exclude::new(&["**/left/out".to_owned()]).unwrap()).unwrap();
+        walk.limit_descriptors(n_spare);
+        let mut namespace = Namespace::new();
+        let summary = build(&mut namespace, ROOT, &walk, &options).unwrap();
+        (namespace, summary)
+    }
+
+    /// Directories that could not be kept open are found again from their ancestors.
+    #[test]
+    fn few_descriptors_find_the_same() {
+        let top = tempfile::tempdir().unwrap();
+        let mut directory = top.path().to_owned();
+        for depth in 0..150 {
+            for side in ["a/b/c", "b/left/out", "c"] {
+                std::fs::create_dir_all(directory.join(side)).unwrap();
+            }
+            directory.push(if depth % 2 == 0 { "a" } else { "c" });
+        }
+        let (expected, summary) = built(top.path(), usize::MAX);
+        assert!(summary.entries > 900 && summary.excluded == 150);
+        for n_spare in [0, 1, 2, 50] {
+            let (namespace, again) = built(top.path(), n_spare);
+            assert_eq!(again, summary);
+            for inode in 0..expected.inode_bound() {
+                let path = expected.path_of(inode).unwrap();
+                let same = warpath_core::reference::resolve(&namespace, &path, &Default::default()).unwrap();
+                assert_eq!(namespace.attributes(same), expected.attributes(inode));
+                assert_eq!(namespace.is_partial(same), expected.is_partial(inode));
+            }
+        }
+    }
+}

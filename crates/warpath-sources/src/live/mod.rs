@@ -42,7 +42,7 @@ pub struct ScanOptions<'a> {
     /// Directories to mark not indexed instead of reading them. A glob without `/` is compared with the
     /// directory's name, one with `/` with its path relative to the scanned directory. Files are never excluded.
     pub exclude: Vec<String>,
-    /// Threads that read directories; 0 is one for every core.
+    /// Threads that read directories; 0 is one for every core, and at least 4.
     pub threads: usize,
     /// Called now and then, from the calling thread, with the number of entries so far.
     pub progress: Option<&'a dyn Fn(u64)>,

@@ -24,6 +24,13 @@ const OPEN: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK);
 
+/// Threads also wait for disks, so there are some even where cores are few.
+const MIN_THREADS: usize = 4;
+
+/// Once too many directories are open, only every so manieth on the way down is kept open, and the others
+/// are opened anew from there. Without this bound the cost of a deep tree would grow with its depth's square.
+const MAX_REOPENED: usize = 32;
+
 /// A scan: what all its threads share.
 pub struct Walk {
     /// The directories that wait to be read.
@@ -108,7 +115,7 @@ impl Walk {
             every_attribute: options.attributes,
             only_device: (!options.follow_mounts).then(|| device(&stat)),
             n_threads: match options.threads {
-                0 => thread::available_parallelism().map_or(1, usize::from),
+                0 => thread::available_parallelism().map_or(1, usize::from).max(MIN_THREADS),
                 n => n,
             },
             next_token: AtomicU32::new(TOP + 1),
@@ -128,6 +135,12 @@ impl Walk {
                 self.queue.stop();
             }
         }
+    }
+
+    /// Keeps no more than so many directories open.
+    #[cfg(test)]
+    pub fn limit_descriptors(&self, n_spare: usize) {
+        self.spare.store(n_spare, Ordering::Relaxed);
     }
 
     /// A new directory's token.
@@ -154,7 +167,9 @@ impl Place {
     /// The directory, open, as the parent of its sub-directories.
     pub fn parent(&self, open: &Arc<Descriptor>, device: u64, trust: Trust, path: Vec<u8>) -> Arc<Parent> {
         let handle = match self {
-            Place::Below(parent, name) if open.spare.is_none() => parent.handle.child(name),
+            Place::Below(parent, name) if open.spare.is_none() && parent.handle.n_names() < MAX_REOPENED => {
+                parent.handle.child(name)
+            }
             _ => Handle::Open(open.clone()),
         };
         Arc::new(Parent { device, trust, path, handle })
@@ -162,6 +177,14 @@ impl Place {
 }
 
 impl Handle {
+    /// Directories to open before this one.
+    fn n_names(&self) -> usize {
+        match self {
+            Handle::Open(_) => 0,
+            Handle::Below(_, names) => names.len(),
+        }
+    }
+
     fn child(&self, name: &CStr) -> Handle {
         match self {
             Handle::Open(ancestor) => Handle::Below(ancestor.clone(), vec![name.to_owned()]),
