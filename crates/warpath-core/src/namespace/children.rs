@@ -477,3 +477,58 @@ fn match_word(word: u64, tag: u8) -> u64 {
     let x = word ^ u64::from_ne_bytes([tag; 8]);
     !(((x & LOW) + LOW) | x | LOW)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_is_the_smallest_with_room() {
+        for n in (0..10_000).chain((10_000..100_000_000).step_by(99_991)) {
+            let class = class_for(n);
+            assert!(room(class) >= n, "{n}");
+            assert!(class == 0 || room(class - 1) < n, "{n}");
+            assert!(capacity(class) <= n.max(1) * 2, "{n}");
+        }
+        assert!(capacity(N_CLASSES - 1) >= NO_BLOCK as usize);
+        assert!((1..N_CLASSES).all(|class| capacity(class - 1) < capacity(class)));
+    }
+
+    #[test]
+    fn tags_match_exactly() {
+        for byte in 0..=255u8 {
+            for tag in 0..=255u8 {
+                let word = u64::from_le_bytes([byte, 0, 255, byte, tag, 1, 127, 128]);
+                let expected: u64 = word
+                    .to_le_bytes()
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &b)| if b == tag { 0x80 << (8 * i) } else { 0 })
+                    .sum();
+                assert_eq!(match_word(word, tag), expected);
+            }
+        }
+    }
+
+    /// Children whose names are their ids, so that their hashes are whatever the test wants.
+    #[test]
+    fn one_hash_for_all_is_slow_but_right() {
+        let mut children = Children::with_capacity(0);
+        children.add_directory(0);
+        let hash = |_: u32| 0xFFFF_FF00;
+        for id in 0..500 {
+            assert!(children.reserve(0, hash));
+            children.insert(0, hash(id), id);
+        }
+        for id in (0..500).filter(|id| id % 3 != 0) {
+            let slot = children.find(0, hash(id), |child| child == id).unwrap();
+            children.remove(0, slot);
+            children.tidy(0, hash);
+        }
+        for id in 0..600 {
+            let found = children.find(0, hash(id), |child| child == id);
+            assert_eq!(found.is_some(), id < 500 && id % 3 == 0);
+        }
+        assert_eq!(children.list(0).count(), children.n_children(0));
+    }
+}
