@@ -1,0 +1,130 @@
+// The key of an entry: NH over its canonical path, then a strongly universal finish. Twin of core's hash.rs.
+
+// The two position keys of `unit` in `lane`. Units wrap at 8 KiB, which no path reaches.
+fn position(lane: u32, unit: u32) -> vec2<u32> {
+    return hash_key[lane * KEY_UNITS + (unit & (KEY_UNITS - 1u))];
+}
+
+// The fingerprint of an entry's canonical path: 94 bits. The two lowest bits of the third word are zero.
+struct Key {
+    word0: u32,
+    word1: u32,
+    word2: u32,
+}
+
+struct Sums {
+    lane0: Wide,
+    lane1: Wide,
+    lane2: Wide,
+}
+
+// A hash underway: everything there is to know of the bytes so far in order to continue.
+struct State {
+    // Sums over whole units.
+    sums: Sums,
+    // The bytes of the unit that is not whole yet, zero-padded, first byte lowest.
+    tail: vec2<u32>,
+    // Bytes so far, those of the tail included.
+    length: u32,
+}
+
+// The state of the empty string: the root's.
+fn state_empty() -> State {
+    let none = wide(0u, 0u);
+    return State(Sums(none, none, none), vec2<u32>(0u, 0u), 0u);
+}
+
+// The state that a directory's record holds.
+fn state_of_record(record: DirRecord) -> State {
+    return State(
+        Sums(
+            wide(record.sum0_lo, record.sum0_hi),
+            wide(record.sum1_lo, record.sum1_hi),
+            wide(record.sum2_lo, record.sum2_hi),
+        ),
+        vec2<u32>(record.tail_lo, record.tail_hi),
+        record.length,
+    );
+}
+
+// Continues over a slash and the path's bytes `at` to `end`: the state of an entry below the directory of this state.
+fn child(state: State, path: Path, at: u32, end: u32) -> State {
+    return push(push_slash(state), path, at, end);
+}
+
+// Continues over a slash.
+fn push_slash(before: State) -> State {
+    return push_unit(before, vec2<u32>(0x2fu, 0u), 1u);
+}
+
+// Continues over the path's bytes `from_at` to `end`.
+fn push(before: State, path: Path, from_at: u32, end: u32) -> State {
+    var state = before;
+    var at = from_at;
+    while at < end {
+        let n = min(end - at, UNIT_BYTES - state.length % UNIT_BYTES);
+        state = push_unit(state, load(path, at, n), n);
+        at += n;
+    }
+    return state;
+}
+
+// Continues over the `n` bytes of a zero-padded unit, no more than the pending one has room for.
+fn push_unit(before: State, unit: vec2<u32>, n: u32) -> State {
+    var state = before;
+    let pending = state.length % UNIT_BYTES;
+    state.tail |= shift_bytes(unit, pending);
+    state.length += n;
+    if pending + n == UNIT_BYTES {
+        state.sums = add_unit(state.sums, state.length / UNIT_BYTES - 1u, state.tail);
+        state.tail = vec2<u32>(0u, 0u);
+    }
+    return state;
+}
+
+// The key of the bytes so far.
+fn finish(state: State) -> Key {
+    var sums = state.sums;
+    if state.length % UNIT_BYTES != 0u {
+        sums = add_unit(sums, state.length / UNIT_BYTES, state.tail);
+    }
+    return Key(
+        finish_lane(0u, sums.lane0),
+        finish_lane(1u, sums.lane1),
+        finish_lane(2u, sums.lane2) & ~KIND_MASK,
+    );
+}
+
+// The top half of `lo(sum) * A + hi(sum) * B + C`.
+fn finish_lane(lane: u32, sum: Wide) -> u32 {
+    let at = (KEY_FINISH + lane * KEY_FINISH_WORDS) / 2u;
+    let a = hash_key[at];
+    let b = hash_key[at + 1u];
+    let c = hash_key[at + 2u];
+    let products = wide_add(wide_product(low(sum), a.x), wide_product(high(sum), b.x));
+    return high(wide_add(products, wide(c.x, c.y))) + low(sum) * a.y + high(sum) * b.y;
+}
+
+// Adds one unit to the three sums.
+fn add_unit(sums: Sums, unit: u32, word: vec2<u32>) -> Sums {
+    return Sums(
+        wide_add(sums.lane0, product(word + position(0u, unit))),
+        wide_add(sums.lane1, product(word + position(1u, unit))),
+        wide_add(sums.lane2, product(word + position(2u, unit))),
+    );
+}
+
+fn product(words: vec2<u32>) -> Wide {
+    return wide_product(words.x, words.y);
+}
+
+// The unit with its bytes moved up by `n`, 0 to 7.
+fn shift_bytes(unit: vec2<u32>, n: u32) -> vec2<u32> {
+    if n == 0u {
+        return unit;
+    }
+    let shift = 8u * (n & 3u);
+    let carried = select(unit.x >> (32u - shift), 0u, shift == 0u);
+    let moved = vec2<u32>(unit.x << shift, (unit.y << shift) | carried);
+    return select(moved, vec2<u32>(0u, moved.x), n >= 4u);
+}

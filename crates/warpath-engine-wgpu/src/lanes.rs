@@ -1,0 +1,326 @@
+//! The buffers that a chunk of paths travels through, to the device and back.
+
+use crate::device::{Gpu, Mapping};
+use crate::failed;
+use crate::upload::copy;
+use bytemuck::{Pod, Zeroable};
+use rayon::prelude::*;
+use warpath_core::batch::Paths;
+use warpath_core::layout::QueryParams;
+use warpath_core::{EngineError, INVALID_INODE, OutcomesMut, PathBatch};
+use wgpu::{
+    BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindingResource, Buffer, BufferBinding,
+    BufferUsages, ComputePipeline, MapMode, SubmissionIndex, WriteOnly,
+};
+
+/// The twin of `BatchParams` in bindings.wgsl.
+#[derive(Clone, Copy, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct BatchParams {
+    pub query: QueryParams,
+    pub offset_base: u32,
+    pub _unused: [u32; 3],
+}
+
+/// Above every inode; the status of the path is in the lowest byte. The twin of OUTCOME_ERROR in bindings.wgsl.
+const OUTCOME_ERROR: u32 = 0xFFFF_FF00;
+/// Where a region of a buffer may begin, on every device.
+const REGION: u64 = 256;
+/// Where the offsets begin, behind the parameters.
+const OFFSETS_AT: u64 = REGION;
+/// Answers from this number on are taken over by all threads.
+const PARALLEL_FROM: usize = 1 << 16;
+
+/// What a dispatch needs beside the lane.
+pub(crate) struct Dispatch<'a> {
+    pub pipeline: &'a ComputePipeline,
+    pub index: &'a BindGroup,
+    pub start: u32,
+    pub flags: u32,
+    pub paths_per_workgroup: u32,
+}
+
+/// Buffers for a chunk: parameters, offsets and bytes in one, outcomes in another.
+pub(crate) struct Lane {
+    max_paths: usize,
+    max_bytes: usize,
+    /// Where the bytes begin.
+    bytes_at: u64,
+    /// What the kernel reads.
+    input: Buffer,
+    /// What the host writes to and the device copies from; none where it writes to `input` itself.
+    staging: Option<Buffer>,
+    /// What the kernel writes.
+    output: Buffer,
+    /// What the device copies to and the host reads; none where it reads `output` itself.
+    readback: Option<Buffer>,
+    group: BindGroup,
+    writable: Mapping,
+    /// Set while a chunk is underway.
+    readable: Option<(SubmissionIndex, Mapping)>,
+}
+
+impl Lane {
+    /// A lane with room for so many paths and bytes.
+    pub(crate) fn new(
+        gpu: &Gpu,
+        layout: &BindGroupLayout,
+        max_paths: usize,
+        max_bytes: usize,
+    ) -> Result<Lane, EngineError> {
+        let offsets_size = (max_paths as u64 + 1) * 4;
+        let bytes_at = (OFFSETS_AT + offsets_size).next_multiple_of(REGION);
+        // A word read behind the last path's is masked off, but must not lie behind the binding.
+        let bytes_size = (max_bytes as u64).next_multiple_of(4) + 16;
+        let read = BufferUsages::STORAGE | BufferUsages::UNIFORM;
+        let input_size = bytes_at + bytes_size;
+        let output_size = max_paths as u64 * 4;
+        let (input, staging, output, readback);
+        if gpu.mapped {
+            input = gpu.buffer("paths", input_size, read | BufferUsages::MAP_WRITE)?;
+            output = gpu.buffer("outcomes", output_size, BufferUsages::STORAGE | BufferUsages::MAP_READ)?;
+            (staging, readback) = (None, None);
+        } else {
+            input = gpu.buffer("paths", input_size, read | BufferUsages::COPY_DST)?;
+            output = gpu.buffer("outcomes", output_size, BufferUsages::STORAGE | BufferUsages::COPY_SRC)?;
+            let (write, read) = (BufferUsages::MAP_WRITE, BufferUsages::MAP_READ);
+            staging = Some(gpu.buffer("paths, staged", input_size, write | BufferUsages::COPY_SRC)?);
+            readback = Some(gpu.buffer("outcomes, read back", output_size, read | BufferUsages::COPY_DST)?);
+        }
+        let region = |binding, offset, size: u64| BindGroupEntry {
+            binding,
+            resource: BindingResource::Buffer(BufferBinding {
+                buffer: &input,
+                offset,
+                size: std::num::NonZero::new(size),
+            }),
+        };
+        let group = gpu.device.create_bind_group(&BindGroupDescriptor {
+            label: Some("batch"),
+            layout,
+            entries: &[
+                region(0, 0, size_of::<BatchParams>() as u64),
+                region(1, OFFSETS_AT, offsets_size),
+                region(2, bytes_at, bytes_size),
+                BindGroupEntry { binding: 3, resource: output.as_entire_binding() },
+            ],
+        });
+        let writable = Mapping::request(staging.as_ref().unwrap_or(&input), MapMode::Write);
+        let readable = None;
+        Ok(Lane {
+            max_paths,
+            max_bytes,
+            bytes_at,
+            input,
+            staging,
+            output,
+            readback,
+            group,
+            writable,
+            readable,
+        })
+    }
+
+    /// Whether a chunk has room.
+    pub(crate) fn holds(&self, paths: usize, bytes: usize) -> bool {
+        paths <= self.max_paths && bytes <= self.max_bytes
+    }
+
+    /// Sends the chunk, of `n_bytes` bytes, and has it answered. Returns at once; [`Lane::receive`] waits.
+    pub(crate) fn send(
+        &mut self,
+        gpu: &Gpu,
+        chunk: &PathBatch<'_>,
+        n_bytes: usize,
+        dispatch: &Dispatch<'_>,
+    ) -> Result<(), EngineError> {
+        gpu.wait(None, &[&self.writable])?;
+        let n_paths = chunk.len() as u32;
+        let host = self.staging.as_ref().unwrap_or(&self.input);
+        let query = QueryParams { n_paths, start: dispatch.start, flags: dispatch.flags, first: 0 };
+        fill(host, self.bytes_at as usize, chunk, n_bytes, query)?;
+        host.unmap();
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        if let Some(staging) = &self.staging {
+            let offsets_end = OFFSETS_AT + 4 * (u64::from(n_paths) + 1);
+            encoder.copy_buffer_to_buffer(staging, 0, &self.input, 0, offsets_end);
+            let bytes = (n_bytes as u64).next_multiple_of(4);
+            if bytes > 0 {
+                encoder.copy_buffer_to_buffer(staging, self.bytes_at, &self.input, self.bytes_at, bytes);
+            }
+        }
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        record(&mut pass, dispatch, &self.group, n_paths);
+        drop(pass);
+        if let Some(readback) = &self.readback {
+            encoder.copy_buffer_to_buffer(&self.output, 0, readback, 0, u64::from(n_paths) * 4);
+        }
+        let submission = gpu.queue.submit([encoder.finish()]);
+        self.writable = Mapping::request(host, MapMode::Write);
+        let answers = self.readback.as_ref().unwrap_or(&self.output);
+        self.readable = Some((submission, Mapping::request(answers, MapMode::Read)));
+        gpu.check()
+    }
+
+    /// Waits for the chunk underway and takes its answers over.
+    pub(crate) fn receive(&mut self, gpu: &Gpu, out: OutcomesMut<'_>) -> Result<(), EngineError> {
+        let Some((submission, mapping)) = self.readable.take() else {
+            return Err(failed("no chunk is underway in this lane".to_owned()));
+        };
+        gpu.wait(Some(submission), &[&mapping])?;
+        let answers = self.readback.as_ref().unwrap_or(&self.output);
+        take_over(answers, out)?;
+        answers.unmap();
+        Ok(())
+    }
+}
+
+/// Binds, and dispatches a workgroup for each few paths: in two dimensions, since one is limited to 65,535.
+pub(crate) fn record(
+    pass: &mut wgpu::ComputePass<'_>,
+    dispatch: &Dispatch<'_>,
+    batch: &BindGroup,
+    n_paths: u32,
+) {
+    const MAX_IN_A_ROW: u32 = 65_535;
+    let groups = n_paths.div_ceil(dispatch.paths_per_workgroup);
+    pass.set_pipeline(dispatch.pipeline);
+    pass.set_bind_group(0, dispatch.index, &[]);
+    pass.set_bind_group(1, batch, &[]);
+    pass.dispatch_workgroups(groups.min(MAX_IN_A_ROW), groups.div_ceil(MAX_IN_A_ROW), 1);
+}
+
+/// Copies a mapped buffer's outcomes to the caller's columns.
+pub(crate) fn take_over(mapped: &Buffer, out: OutcomesMut<'_>) -> Result<(), EngineError> {
+    let bytes = out.len() as u64 * 4;
+    let view = mapped.get_mapped_range(..bytes).map_err(|error| failed(error.to_string()))?;
+    let words: &[u32] = bytemuck::try_cast_slice(&view).map_err(|error| failed(error.to_string()))?;
+    if words.len() < PARALLEL_FROM {
+        decode(words, out.inodes, out.statuses);
+    } else {
+        let part = PARALLEL_FROM / 4;
+        let columns = out.inodes.par_chunks_mut(part).zip(out.statuses.par_chunks_mut(part));
+        words.par_chunks(part).zip(columns).for_each(|(words, (inodes, statuses))| {
+            decode(words, inodes, statuses);
+        });
+    }
+    Ok(())
+}
+
+fn decode(words: &[u32], inodes: &mut [u32], statuses: &mut [u8]) {
+    for ((&word, inode), status) in words.iter().zip(inodes).zip(statuses) {
+        let failed = word >= OUTCOME_ERROR;
+        *inode = if failed { INVALID_INODE } else { word };
+        *status = if failed { word as u8 } else { 0 };
+    }
+}
+
+/// Writes parameters, offsets and bytes to the mapped buffer.
+fn fill(
+    host: &Buffer,
+    bytes_at: usize,
+    chunk: &PathBatch<'_>,
+    n_bytes: usize,
+    query: QueryParams,
+) -> Result<(), EngineError> {
+    let mut view = host.get_mapped_range_mut(..).map_err(|error| failed(error.to_string()))?;
+    let (mut head, body) = view.slice(..).split_at(bytes_at);
+    let (body, _) = body.split_at(n_bytes);
+    let (mut params, offsets) = head.slice(..).split_at(OFFSETS_AT as usize);
+    let (offsets, _) = offsets.split_at(4 * (chunk.len() + 1));
+    let offset_base = match chunk.paths() {
+        Paths::Flat32 { bytes, offsets: from } => {
+            let first = from[0] as usize;
+            copy(offsets, bytemuck::cast_slice(from));
+            copy(body, &bytes[first..first + n_bytes]);
+            from[0]
+        }
+        Paths::Flat64 { bytes, offsets: from } => {
+            let first = from[0];
+            write_words(offsets, from, |offset| (offset - first) as u32);
+            copy(body, &bytes[first as usize..first as usize + n_bytes]);
+            0
+        }
+        Paths::Slices(slices) => {
+            gather(offsets, body, n_bytes, slices);
+            0
+        }
+        Paths::Strs(strs) => {
+            gather(offsets, body, n_bytes, strs);
+            0
+        }
+    };
+    let batch = BatchParams { query, offset_base, _unused: [0; 3] };
+    params.slice(..size_of::<BatchParams>()).copy_from_slice(bytemuck::bytes_of(&batch));
+    Ok(())
+}
+
+/// Words made of `values`, written through a small buffer: mapped memory is fast for whole lines only.
+fn write_words<T: Copy + Sync>(target: WriteOnly<'_, [u8]>, values: &[T], word: impl Fn(T) -> u32 + Sync) {
+    const WORDS: usize = 1024;
+    let write = |mut target: WriteOnly<'_, [u8]>, values: &[T]| {
+        let mut words = [0u32; WORDS];
+        for (to, from) in words.iter_mut().zip(values) {
+            *to = word(*from);
+        }
+        target.copy_from_slice(bytemuck::cast_slice(&words[..values.len()]));
+    };
+    let (whole, rest) = target.into_chunks::<{ 4 * WORDS }>();
+    let (whole_values, tail) = values.split_at(values.len() / WORDS * WORDS);
+    write(rest, tail);
+    let parts = whole.into_iter().zip(whole_values.chunks_exact(WORDS));
+    if values.len() < PARALLEL_FROM {
+        parts.for_each(|(part, values)| write(part.into(), values));
+    } else {
+        let parts: Vec<_> = parts.collect();
+        parts.into_par_iter().for_each(|(part, values)| write(part.into(), values));
+    }
+}
+
+/// Paths that lie anywhere, one behind the other, and their offsets.
+fn gather<P: AsRef<[u8]> + Sync>(
+    offsets: WriteOnly<'_, [u8]>,
+    body: WriteOnly<'_, [u8]>,
+    n_bytes: usize,
+    paths: &[P],
+) {
+    const PATHS: usize = 4096;
+    let mut ends = Vec::with_capacity(paths.len() + 1);
+    ends.push(0u32);
+    let mut joined = vec![0u8; n_bytes];
+    let mut parts = Vec::with_capacity(paths.len() / PATHS + 1);
+    let mut rest = joined.as_mut_slice();
+    let mut end = 0;
+    for paths in paths.chunks(PATHS) {
+        let from = end;
+        for path in paths {
+            end += path.as_ref().len();
+            ends.push(end as u32);
+        }
+        let part;
+        (part, rest) = rest.split_at_mut(end - from);
+        parts.push((part, paths));
+    }
+    parts.into_par_iter().for_each(|(mut part, paths)| {
+        for path in paths {
+            let (to, behind) = part.split_at_mut(path.as_ref().len());
+            to.copy_from_slice(path.as_ref());
+            part = behind;
+        }
+    });
+    copy(offsets, bytemuck::cast_slice(&ends));
+    copy(body, &joined);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_inodes_or_statuses() {
+        let (mut inodes, mut statuses) = ([0; 3], [9; 3]);
+        decode(&[7, OUTCOME_ERROR | 4, 0], &mut inodes, &mut statuses);
+        assert_eq!((inodes, statuses), ([7, INVALID_INODE, 0], [0, 4, 0]));
+        assert!(include_str!("../kernels/bindings.wgsl").contains(&format!("{OUTCOME_ERROR:#x}")));
+    }
+}

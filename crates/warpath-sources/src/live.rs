@@ -1,0 +1,1 @@
+//! Scan of a live directory tree.
