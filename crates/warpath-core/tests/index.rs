@@ -148,10 +148,12 @@ proptest! {
             check(&index, &paths);
         }
         check(&index, &paths);
+        prop_assert_eq!(index.check(), Ok(()));
         let n_entries = index.namespace().n_entries();
         prop_assert_eq!(index.tables().n_entries(), n_entries);
         let rebuilt = Index::build(index.into_namespace()).unwrap();
         prop_assert_eq!(rebuilt.tables().n_entries(), n_entries);
+        prop_assert_eq!(rebuilt.check(), Ok(()));
         check(&rebuilt, &paths);
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn build(namespace: &Namespace, key: Vec<u32>) -> Result<Tables, Coll
 }
 
 /// The record of every directory, by directory number.
-fn directory_records(namespace: &Namespace, hash: HashKey<'_>) -> Vec<DirRecord> {
+pub(crate) fn directory_records(namespace: &Namespace, hash: HashKey<'_>) -> Vec<DirRecord> {
     let n_dirs = namespace.blocks().last().map_or(0, |block| block.dir_base + block.dir_bits.count_ones());
     let unknown = DirRecord { inode: INVALID_INODE, ..DirRecord::default() };
     let mut records = vec![unknown; n_dirs as usize];
@@ -121,7 +121,7 @@ fn bits(mut word: u32) -> impl Iterator<Item = u32> {
 }
 
 /// The record of every symbolic link, by link number, resolved.
-fn link_records(namespace: &Namespace) -> Vec<LinkRecord> {
+pub(crate) fn link_records(namespace: &Namespace) -> Vec<LinkRecord> {
     let mut records = unresolved_links(namespace);
     let n_links = records.len() as u32;
     LinkResolver::new(namespace, &mut records, 0..n_links, None, NoObserver).run();

@@ -5,6 +5,7 @@
 //! | [`tables`] | the arrays that engines read, their version, what changed |
 //! | `slots` | the hash table: insertion, deletion without tombstones, growth |
 //! | `build` | tables of a whole namespace, in parallel |
+//! | `check` | whether tables are those of their namespace |
 //! | `links` | what each symbolic link leads to |
 //! | `dependencies` | which links an entry's change touches |
 //! | `update` | one change at a time: entries, renames, re-keying |
@@ -15,6 +16,7 @@ pub mod plan;
 pub mod tables;
 
 mod build;
+mod check;
 mod dependencies;
 mod links;
 mod slots;

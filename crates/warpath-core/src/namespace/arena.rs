@@ -14,8 +14,8 @@ const MIN_DEAD: usize = 1 << 12;
 /// Strings, each `[length, PREFIX bytes][bytes]` from an even offset on, referred to by half that offset.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Arena<const PREFIX: usize> {
-    bytes: Column<u8>,
-    dead: usize,
+    pub(super) bytes: Column<u8>,
+    pub(super) dead: usize,
 }
 
 impl<const PREFIX: usize> Arena<PREFIX> {

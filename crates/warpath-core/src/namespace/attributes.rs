@@ -7,12 +7,12 @@ use crate::column::{Column, Value};
 /// A column for each attribute, each as long as the last inode that has it set to something.
 #[derive(Debug, Clone, Default)]
 pub(super) struct AttributeColumns {
-    ino: Column<u64>,
-    size: Column<u64>,
-    mtime: Column<i64>,
-    mode: Column<u32>,
-    uid: Column<u32>,
-    gid: Column<u32>,
+    pub ino: Column<u64>,
+    pub size: Column<u64>,
+    pub mtime: Column<i64>,
+    pub mode: Column<u32>,
+    pub uid: Column<u32>,
+    pub gid: Column<u32>,
 }
 
 impl AttributeColumns {

@@ -209,14 +209,10 @@ impl Namespace {
 
     /// Whether a directory is `ancestor` or lies below it. O(depth).
     fn is_within(&self, directory: InodeId, ancestor: InodeId) -> bool {
-        let mut at = directory;
-        while at != ancestor {
-            match self.parent(at) {
-                Some(parent) if at != ROOT => at = parent,
-                _ => return false,
-            }
-        }
-        true
+        let ancestors =
+            std::iter::successors(Some(directory), |&at| if at == ROOT { None } else { self.parent(at) });
+        // No chain is longer than there are directories, whatever a file says.
+        ancestors.take(self.entries.inodes.n_directories as usize + 1).any(|at| at == ancestor)
     }
 
     /// Number of an inode that must be a directory.

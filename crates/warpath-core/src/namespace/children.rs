@@ -10,8 +10,10 @@
 //! until a group with an empty slot (as Swiss tables are). Removal leaves a "deleted" tag only in groups that
 //! were full once, and a rebuild clears them before they are many.
 
+use super::check::{Unsound, ensure};
 use crate::column::Column;
 use bytemuck::{Pod, Zeroable};
+use std::ops::Range;
 
 /// Tag of a slot that was never used.
 const EMPTY: u8 = 0;
@@ -27,7 +29,7 @@ const PACKED: [usize; 12] = [0, 1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32];
 /// The largest block without gaps.
 const MAX_PACKED: usize = 32;
 /// Classes in all: the last has 2^32 slots or more, which no array of ours reaches.
-const N_CLASSES: usize = 118;
+pub(super) const N_CLASSES: usize = 118;
 
 /// No free block.
 const NO_BLOCK: u32 = u32::MAX;
@@ -68,10 +70,10 @@ fn class_for(n: usize) -> usize {
     class
 }
 
-/// A directory's block.
+/// Where a directory's children lie.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
-struct Directory {
+pub struct ChildBlock {
     /// Its first slot.
     at: u32,
     n_children: u32,
@@ -83,11 +85,12 @@ const PARTIAL: u32 = 1 << 8;
 const DELETED_SHIFT: u32 = 9;
 const MAX_DELETED: usize = (u32::MAX >> DELETED_SHIFT) as usize;
 
-impl Directory {
-    const NEW: Directory = Directory { at: 0, n_children: 0, state: 0 };
+impl ChildBlock {
+    const NEW: ChildBlock = ChildBlock { at: 0, n_children: 0, state: 0 };
 
+    /// A number below [`N_CLASSES`], whatever a file says.
     fn class(self) -> usize {
-        (self.state & 0xFF) as usize
+        ((self.state & 0xFF) as usize).min(N_CLASSES - 1)
     }
 
     fn n_deleted(self) -> usize {
@@ -98,7 +101,7 @@ impl Directory {
         self.n_children as usize
     }
 
-    fn slots(self) -> std::ops::Range<usize> {
+    fn slots(self) -> Range<usize> {
         let at = self.at as usize;
         at..at + capacity(self.class())
     }
@@ -113,14 +116,14 @@ impl Directory {
 /// The children blocks of all directories, by directory number.
 #[derive(Debug, Clone)]
 pub(super) struct Children {
-    directories: Column<Directory>,
-    ids: Column<u32>,
-    tags: Column<u8>,
+    pub(super) directories: Column<ChildBlock>,
+    pub(super) ids: Column<u32>,
+    pub(super) tags: Column<u8>,
     /// First free block of each class; the next one's place lies in its first id.
-    free: [u32; N_CLASSES],
+    pub(super) free: [u32; N_CLASSES],
     /// Slots of the free blocks.
-    n_idle: usize,
-    n_partial: usize,
+    pub(super) n_idle: usize,
+    pub(super) n_partial: usize,
 }
 
 impl Children {
@@ -138,7 +141,7 @@ impl Children {
     /// Makes the empty directory `number`: new, or used before.
     pub fn add_directory(&mut self, number: u32) {
         if number as usize >= self.directories.len() {
-            self.directories.resize(number as usize + 1, Directory::NEW);
+            self.directories.resize(number as usize + 1, ChildBlock::NEW);
         }
     }
 
@@ -148,12 +151,31 @@ impl Children {
         debug_assert_eq!(self.n_children(number), 0);
     }
 
+    // What only reads is total: columns of a file that nobody has verified may hold anything.
+
+    fn directory(&self, number: u32) -> ChildBlock {
+        self.directories.get(number as usize).copied().unwrap_or(ChildBlock::NEW)
+    }
+
+    /// Ids and tags of a directory's block, equally many.
+    #[inline]
+    fn block(&self, directory: ChildBlock) -> (&[u32], &[u8]) {
+        let mut slots = directory.slots();
+        if is_packed(directory.class()) {
+            slots.end = slots.end.min(slots.start + directory.n_children());
+        }
+        match (self.ids.get(slots.clone()), self.tags.get(slots)) {
+            (Some(ids), Some(tags)) => (ids, tags),
+            _ => (&[], &[]),
+        }
+    }
+
     pub fn n_children(&self, number: u32) -> usize {
-        self.directories[number as usize].n_children()
+        self.directory(number).n_children()
     }
 
     pub fn is_partial(&self, number: u32) -> bool {
-        self.directories[number as usize].state & PARTIAL != 0
+        self.directory(number).state & PARTIAL != 0
     }
 
     pub fn set_partial(&mut self, number: u32, partial: bool) {
@@ -169,13 +191,8 @@ impl Children {
 
     /// The child ids of directory `number`, in no particular order.
     pub fn list(&self, number: u32) -> impl Iterator<Item = u32> + '_ {
-        let directory = self.directories[number as usize];
-        let mut slots = directory.slots();
-        if is_packed(directory.class()) {
-            slots.end = slots.start + directory.n_children();
-        }
-        let used = self.tags[slots.clone()].iter().map(|&tag| tag >= FIRST_TAG);
-        self.ids[slots].iter().zip(used).filter(|(_, used)| *used).map(|(&id, _)| id)
+        let (ids, tags) = self.block(self.directory(number));
+        ids.iter().zip(tags).filter(|(_, tag)| **tag >= FIRST_TAG).map(|(&id, _)| id)
     }
 
     /// The id in a slot that [`Children::find`] has found.
@@ -191,15 +208,14 @@ impl Children {
     /// The slot of directory `number` that holds the id which `is_it` accepts, among those of this hash.
     #[inline]
     pub fn find(&self, number: u32, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<usize> {
-        let directory = self.directories[number as usize];
-        let (slots, tag) = (directory.slots(), tag_of(hash));
-        let (ids, tags) = (&self.ids[slots.clone()], &self.tags[slots.clone()]);
+        let directory = self.directory(number);
+        let (ids, tags) = self.block(directory);
         let found = if is_packed(directory.class()) {
-            find_packed(&ids[..directory.n_children()], tags, tag, is_it)
+            find_packed(ids, tags, tag_of(hash), is_it)
         } else {
             find_hashed(ids, tags, hash, is_it)
         };
-        found.map(|slot| slots.start + slot)
+        found.map(|slot| directory.at as usize + slot)
     }
 
     /// Makes room for one more entry in directory `number`, so that the next [`Children::insert`] fits.
@@ -339,7 +355,7 @@ impl Children {
     }
 
     /// Gives a directory's block back.
-    fn release(&mut self, directory: Directory) {
+    fn release(&mut self, directory: ChildBlock) {
         let (slots, class) = (directory.slots(), directory.class());
         if slots.is_empty() {
         } else if slots.end == self.ids.len() {
@@ -399,6 +415,38 @@ impl Children {
     /// Gives back the room that growth has left.
     pub fn shrink_to_fit(&mut self) {
         self.directories.shrink_to_fit();
+    }
+
+    /// The blocks of all directories and the free ones, in order, each within the arrays.
+    pub fn blocks(&self) -> Result<Vec<Range<usize>>, Unsound> {
+        let mut blocks = Vec::new();
+        for (number, directory) in self.directories.iter().enumerate() {
+            let (slots, class) = (directory.slots(), directory.class());
+            let sound = slots.end <= self.ids.len()
+                && directory.n_children() + directory.n_deleted() <= room(class)
+                && directory.state & 0xFF == class as u32;
+            ensure(sound, || format!("the block of directory number {number} is wrong"))?;
+            blocks.push(slots);
+        }
+        let mut n_idle = 0;
+        for (class, &first) in self.free.iter().enumerate().skip(1) {
+            let mut at = first;
+            while at != NO_BLOCK {
+                let slots = at as usize..at as usize + capacity(class);
+                let sound = slots.end <= self.ids.len() && n_idle + slots.len() <= self.n_idle;
+                ensure(sound, || format!("the free block at {at} is wrong"))?;
+                n_idle += slots.len();
+                at = self.ids[at as usize];
+                blocks.push(slots);
+            }
+        }
+        let n_partial = (0..self.directories.len() as u32).filter(|&number| self.is_partial(number)).count();
+        ensure((n_idle, n_partial) == (self.n_idle, self.n_partial), || {
+            "free places or partial directories are counted wrong".into()
+        })?;
+        blocks.retain(|slots| !slots.is_empty());
+        blocks.sort_unstable_by_key(|slots| slots.start);
+        Ok(blocks)
     }
 
     pub fn memory(&self) -> usize {
@@ -476,4 +524,59 @@ fn match_word(word: u64, tag: u8) -> u64 {
     const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
     let x = word ^ u64::from_ne_bytes([tag; 8]);
     !(((x & LOW) + LOW) | x | LOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_class_is_the_smallest_with_room() {
+        for n in (0..10_000).chain((10_000..100_000_000).step_by(99_991)) {
+            let class = class_for(n);
+            assert!(room(class) >= n, "{n}");
+            assert!(class == 0 || room(class - 1) < n, "{n}");
+            assert!(capacity(class) <= n.max(1) * 2, "{n}");
+        }
+        assert!(capacity(N_CLASSES - 1) >= NO_BLOCK as usize);
+        assert!((1..N_CLASSES).all(|class| capacity(class - 1) < capacity(class)));
+    }
+
+    #[test]
+    fn tags_match_exactly() {
+        for byte in 0..=255u8 {
+            for tag in 0..=255u8 {
+                let word = u64::from_le_bytes([byte, 0, 255, byte, tag, 1, 127, 128]);
+                let expected: u64 = word
+                    .to_le_bytes()
+                    .iter()
+                    .enumerate()
+                    .map(|(i, &b)| if b == tag { 0x80 << (8 * i) } else { 0 })
+                    .sum();
+                assert_eq!(match_word(word, tag), expected);
+            }
+        }
+    }
+
+    /// Children whose names are their ids, so that their hashes are whatever the test wants.
+    #[test]
+    fn one_hash_for_all_is_slow_but_right() {
+        let mut children = Children::with_capacity(0);
+        children.add_directory(0);
+        let hash = |_: u32| 0xFFFF_FF00;
+        for id in 0..500 {
+            assert!(children.reserve(0, hash));
+            children.insert(0, hash(id), id);
+        }
+        for id in (0..500).filter(|id| id % 3 != 0) {
+            let slot = children.find(0, hash(id), |child| child == id).unwrap();
+            children.remove(0, slot);
+            children.tidy(0, hash);
+        }
+        for id in 0..600 {
+            let found = children.find(0, hash(id), |child| child == id);
+            assert_eq!(found.is_some(), id < 500 && id % 3 == 0);
+        }
+        assert_eq!(children.list(0).count(), children.n_children(0));
+    }
 }

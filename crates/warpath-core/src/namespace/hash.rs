@@ -12,6 +12,7 @@ const NAME_WORDS: usize = 64;
 /// foldhash promises that for no version, and its fixed seeds let an attacker cancel the secret one.
 #[derive(Debug, Clone)]
 pub(super) struct NameHash {
+    seed: u64,
     offset: u64,
     keys: Box<[u64; NAME_WORDS]>,
 }
@@ -27,7 +28,12 @@ impl NameHash {
     pub fn with_seed(seed: u64) -> NameHash {
         let mut state = seed;
         let offset = split_mix(&mut state);
-        NameHash { offset, keys: Box::new(std::array::from_fn(|_| split_mix(&mut state))) }
+        NameHash { seed, offset, keys: Box::new(std::array::from_fn(|_| split_mix(&mut state))) }
+    }
+
+    /// The seed that the hash was made of.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     #[inline]

@@ -29,18 +29,18 @@ fn class_of(file_type: FileType) -> Class {
 /// All inodes, used and free.
 #[derive(Debug, Clone)]
 pub(super) struct Inodes {
-    blocks: Column<InodeBlock>,
+    pub(super) blocks: Column<InodeBlock>,
     /// A bit an inode: a file that is not regular.
-    other: Column<u32>,
+    pub(super) other: Column<u32>,
     /// Directory of the first entry; INVALID_INODE for an id that is free or an alias.
-    parent: Column<u32>,
+    pub(super) parent: Column<u32>,
     /// Name of the first entry; for an id that is free, the next free one of its class.
-    name_at: Column<u32>,
+    pub(super) name_at: Column<u32>,
     /// First free id of each class.
-    free: [u32; 3],
-    n_used: usize,
-    n_directories: u32,
-    n_links: u32,
+    pub(super) free: [u32; 3],
+    pub(super) n_used: usize,
+    pub(super) n_directories: u32,
+    pub(super) n_links: u32,
 }
 
 impl Inodes {
@@ -154,7 +154,7 @@ impl Inodes {
     /// Name of the first entry. The inode exists.
     #[inline]
     pub fn name_at(&self, inode: InodeId) -> u32 {
-        self.name_at[inode as usize]
+        self.name_at.get(inode as usize).copied().unwrap_or(NO_TEXT)
     }
 
     /// Every reference to a name.
@@ -171,7 +171,7 @@ impl Inodes {
             FileType::Directory
         } else if record.link_bits >> bit & 1 == 1 {
             FileType::Symlink
-        } else if self.other[block as usize] >> bit & 1 == 1 {
+        } else if self.other.get(block as usize).is_some_and(|bits| bits >> bit & 1 == 1) {
             FileType::Other
         } else {
             FileType::Regular

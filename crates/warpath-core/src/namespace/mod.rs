@@ -18,6 +18,7 @@
 mod arena;
 mod attributes;
 mod change;
+pub(crate) mod check;
 mod children;
 mod entries;
 mod error;
@@ -25,7 +26,9 @@ mod hard_links;
 mod hash;
 mod inodes;
 mod list;
+pub mod parts;
 
+pub use check::Unsound;
 pub use error::NamespaceError;
 pub use list::{ListBuilder, ListSummary};
 
@@ -230,7 +233,9 @@ impl Namespace {
     pub fn path_of(&self, inode: InodeId) -> Option<Vec<u8>> {
         self.parent(inode)?;
         let ancestors = std::iter::successors(self.entry_of(inode), |entry| self.entry_of(entry.parent));
-        let names: Vec<&[u8]> = ancestors.map(|entry| entry.name).collect();
+        // No path has more directories than there are, whatever a file says.
+        let limit = self.entries.inodes.n_directories as usize + 1;
+        let names: Vec<&[u8]> = ancestors.map(|entry| entry.name).take(limit).collect();
         if names.is_empty() {
             return Some(b"/".to_vec());
         }
@@ -299,7 +304,7 @@ impl Namespace {
 
     /// Number of entries, the root's not counted.
     pub fn n_entries(&self) -> usize {
-        self.entries.inodes.n_used() - 1 + self.entries.hard_links.n_used()
+        self.entries.inodes.n_used().saturating_sub(1) + self.entries.hard_links.n_used()
     }
 
     /// Number of inodes, the root counted.

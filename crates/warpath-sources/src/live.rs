@@ -1,1 +1,0 @@
-//! Scan of a live directory tree.
