@@ -132,7 +132,7 @@ proptest! {
     fn every_change_keeps_tables_and_names_in_step(operations in prop::collection::vec(operation(), 1..60)) {
         let paths = paths();
         let mut index = Index::build(Namespace::new()).unwrap();
-        let mut replica = index.tables().replica();
+        let mut replica = index.tables().clone();
         for (number, operation) in operations.iter().enumerate() {
             carry_out(&mut index, operation);
             if number % 3 == 0 {

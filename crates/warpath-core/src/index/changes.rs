@@ -65,6 +65,15 @@ impl ChangeLog {
         self.forgotten = version;
     }
 
+    /// Notes what the versions after `since` wrote, as `newer` knows it.
+    pub fn extend(&mut self, newer: &ChangeLog, since: u64) {
+        let first = newer.writes.partition_point(|(version, ..)| *version <= since);
+        self.writes.extend(newer.writes.range(first..));
+        while self.writes.len() > LOG_LIMIT {
+            self.forget_oldest();
+        }
+    }
+
     /// What the versions after `since` wrote; `None` when that is no longer known.
     pub fn since(&self, since: u64) -> Option<Changes> {
         if since < self.forgotten {

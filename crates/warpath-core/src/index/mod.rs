@@ -3,6 +3,7 @@
 //! | part | what it does |
 //! |---|---|
 //! | [`tables`] | the arrays that engines read, their version, what changed |
+//! | `shared` | tables that readers hold while the index goes on |
 //! | `slots` | the hash table: insertion, deletion without tombstones, growth |
 //! | `build` | tables of a whole namespace, in parallel |
 //! | `check` | whether tables are those of their namespace |
@@ -19,6 +20,7 @@ mod build;
 mod check;
 mod dependencies;
 mod links;
+mod shared;
 mod slots;
 mod update;
 
@@ -32,6 +34,7 @@ use crate::options::Options;
 use crate::{Engine, InodeId, Namespace, Outcomes, PathBatch, layout};
 use dependencies::LinkDependencies;
 use links::{LinkResolver, NoObserver};
+use shared::SharedTables;
 use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 use update::StaleDirectories;
@@ -45,7 +48,7 @@ const BENEATH_KEPT: usize = 8;
 #[derive(Debug)]
 pub struct Index {
     namespace: Namespace,
-    tables: Tables,
+    tables: SharedTables,
     /// Made when the first change could touch a link.
     dependencies: Option<LinkDependencies>,
     stale: StaleDirectories,
@@ -108,7 +111,7 @@ impl Index {
     fn of(namespace: Namespace, tables: Tables) -> Index {
         Index {
             namespace,
-            tables,
+            tables: SharedTables::new(tables),
             dependencies: None,
             stale: StaleDirectories::default(),
             beneath: Mutex::default(),

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What engines read: slots, inode blocks, directory and link records, hash key.
 ///
-/// About 26 bytes an entry. Made and changed by an [`Index`](crate::Index); see `warpath-layout` for the bytes.
-#[derive(Debug)]
+/// About 26 bytes an entry. Made and changed by an [`Index`](crate::Index); see `warpath-layout` for the bytes. A clone copies
+/// all arrays, has the same id and version, and can be kept in step by [`Tables::catch_up`].
+#[derive(Debug, Clone)]
 pub struct Tables {
     id: u64,
     version: u64,
@@ -106,7 +107,7 @@ impl Tables {
         }
     }
 
-    /// A number that no other tables of this process have; copies made by [`Tables::replica`] keep it.
+    /// A number that no other tables of this process have, clones excepted.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -184,27 +185,12 @@ impl Tables {
         self.log.since(version)
     }
 
-    /// A copy of the same id and version, to be kept in step by [`Tables::catch_up`]. O(bytes).
-    pub fn replica(&self) -> Tables {
-        Tables {
-            id: self.id,
-            version: self.version,
-            key: self.key.clone(),
-            table: self.table.clone(),
-            blocks: self.blocks.clone(),
-            dirs: self.dirs.clone(),
-            links: self.links.clone(),
-            flags: self.flags,
-            log: self.log.clone(),
-        }
-    }
-
-    /// Brings a replica to the version of `newer`: copies what changed, or everything.
+    /// Brings a clone to the version of `newer`: copies what changed, or everything.
     pub fn catch_up(&mut self, newer: &Tables) {
         let changes = if self.id == newer.id { newer.changes_since(self.version) } else { None };
         let same_size = self.table.slots().len() == newer.table.slots().len();
         let (Some(changes), true) = (changes, same_size) else {
-            *self = newer.replica();
+            *self = newer.clone();
             return;
         };
         let copy_slots = self.table.slots_mut();
@@ -217,9 +203,8 @@ impl Tables {
         copy_ranges(&mut self.dirs, &newer.dirs, changes.dirs);
         copy_ranges(&mut self.links, &newer.links, changes.links);
         self.flags = newer.flags;
+        self.log.extend(&newer.log, self.version);
         self.version = newer.version;
-        self.log = ChangeLog::default();
-        self.log.forget(newer.version);
     }
 
     /// Bytes that engines read.

@@ -13,6 +13,7 @@ use super::Index;
 use super::build::{self, ideal_state, record_of, slot_of};
 use super::dependencies::{self, LinkDependencies};
 use super::links::{Dependency, LinkResolver, dir_number, link_number};
+use super::shared::SharedTables;
 use super::slots::Collision;
 use crate::hash::{State, random_key};
 use crate::layout::{self, DirRecord, LinkRecord};
@@ -436,7 +437,7 @@ impl Index {
                     .collect()
             });
             if let Ok(tables) = build::build(&self.namespace, key.clone()) {
-                self.tables = tables;
+                self.tables = SharedTables::new(tables);
                 self.stale = StaleDirectories::default();
                 return;
             }
