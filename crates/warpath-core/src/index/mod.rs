@@ -27,7 +27,7 @@ mod update;
 pub use changes::Changes;
 pub use plan::{BeneathLinks, Plan, ResolveError};
 pub use tables::{TableParts, Tables, TablesView};
-pub use update::Change;
+pub use update::{Change, ChangeError};
 
 use crate::hash::random_key;
 use crate::options::Options;

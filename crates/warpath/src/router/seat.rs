@@ -1,0 +1,176 @@
+//! One engine of a device: made when it is first needed, left alone for a while after it failed, made anew after a loss.
+
+use crate::device::Candidate;
+use arc_swap::ArcSwap;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use warpath_core::{Engine, EngineError, OutcomesMut, PathBatch, Plan, Tables};
+
+/// The first failure costs an engine nothing; from the second in a row on it is left alone, four times as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// An engine that goes on failing is tried again this often.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A lost device is not opened again before this.
+const PAUSE_AFTER_LOSS: Duration = Duration::from_millis(100);
+
+/// An engine's place in a device.
+pub(crate) struct Seat {
+    candidate: Candidate,
+    state: ArcSwap<State>,
+    /// Held while the engine is made, so that it is made once.
+    making: Mutex<()>,
+}
+
+#[derive(Clone, Default)]
+struct State {
+    engine: Option<Arc<dyn Engine>>,
+    n_failures: u32,
+    failed: Option<Failed>,
+}
+
+#[derive(Clone)]
+struct Failed {
+    until: Instant,
+    error: EngineError,
+}
+
+impl Seat {
+    pub fn new(candidate: Candidate) -> Seat {
+        Seat { candidate, state: ArcSwap::default(), making: Mutex::new(()) }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.candidate.name
+    }
+
+    /// The engine and what it runs on, in words.
+    pub fn description(&self) -> String {
+        match &self.state.load().engine {
+            Some(engine) => format!("{}: {}", self.name(), engine.info().device),
+            None => self.candidate.description.to_string(),
+        }
+    }
+
+    /// Why the engine is left alone at present.
+    pub fn pause(&self) -> Option<EngineError> {
+        let state = self.state.load();
+        let failed = state.failed.as_ref()?;
+        (Instant::now() < failed.until).then(|| failed.error.clone())
+    }
+
+    /// Makes the engine where there is none.
+    pub fn open(&self) -> Result<(), EngineError> {
+        self.engine().map(|_| ())
+    }
+
+    /// Resolves a batch on this engine. A panic in it is an error like others.
+    #[inline]
+    pub fn run(
+        &self,
+        tables: &Tables,
+        plan: &Plan,
+        batch: &PathBatch<'_>,
+        out: OutcomesMut<'_>,
+    ) -> Result<(), EngineError> {
+        let state = self.state.load();
+        let made;
+        let engine = match &state.engine {
+            Some(engine) => engine,
+            None => {
+                made = self.engine()?;
+                &made
+            }
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| engine.resolve(tables, plan, batch, out)));
+        match result {
+            Ok(Ok(())) => {
+                if state.n_failures > 0 {
+                    self.recovered();
+                }
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.failed(error)),
+            Err(panic) => {
+                let reason = format!("it panicked: {}", panic_text(&*panic));
+                Err(self.failed(EngineError::Failed { engine: engine.info().name, reason }))
+            }
+        }
+    }
+
+    fn engine(&self) -> Result<Arc<dyn Engine>, EngineError> {
+        if let Some(error) = self.pause() {
+            return Err(error);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.load();
+        if let Some(engine) = &state.engine {
+            return Ok(Arc::clone(engine));
+        }
+        let made = catch_unwind(AssertUnwindSafe(|| (self.candidate.make)())).unwrap_or_else(|panic| {
+            let reason = format!("opening it panicked: {}", panic_text(&*panic));
+            Err(EngineError::Unavailable { engine: "own", reason })
+        });
+        match made {
+            Ok(engine) => {
+                let state = State { engine: Some(Arc::clone(&engine)), ..(**state).clone() };
+                self.state.store(Arc::new(state));
+                Ok(engine)
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn recovered(&self) {
+        self.state.rcu(|state| State { engine: state.engine.clone(), n_failures: 0, failed: None });
+    }
+
+    /// Notes a failure: the longer a row of them, the longer the engine is left alone.
+    fn failed(&self, error: EngineError) -> EngineError {
+        let gone = matches!(error, EngineError::Lost { .. } | EngineError::Unavailable { .. });
+        self.state.rcu(|state| {
+            let n_failures = state.n_failures.saturating_add(1);
+            let until = Instant::now() + pause_after(n_failures, gone);
+            State {
+                engine: state.engine.clone().filter(|_| !gone),
+                n_failures,
+                failed: Some(Failed { until, error: error.clone() }),
+            }
+        });
+        tracing::warn!(engine = self.name(), %error, "an engine failed a batch");
+        error
+    }
+}
+
+fn pause_after(n_failures: u32, gone: bool) -> Duration {
+    let pause = match n_failures {
+        0 | 1 => Duration::ZERO,
+        n => FIRST_PAUSE.saturating_mul(4u32.saturating_pow(n - 2)),
+    };
+    pause.max(if gone { PAUSE_AFTER_LOSS } else { Duration::ZERO }).min(LONGEST_PAUSE)
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end() {
+        assert_eq!(pause_after(1, false), Duration::ZERO);
+        assert_eq!(pause_after(1, true), PAUSE_AFTER_LOSS);
+        assert_eq!(pause_after(2, false), FIRST_PAUSE);
+        assert_eq!(pause_after(3, false), 4 * FIRST_PAUSE);
+        assert_eq!(pause_after(u32::MAX, true), LONGEST_PAUSE);
+    }
+}

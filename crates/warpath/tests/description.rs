@@ -1,0 +1,47 @@
+//! The seven tests of the system's first description, as they are written there, on every engine of this build.
+//!
+//! The seventh is its benchmark, which demands that a batch of 100 be ten times as fast as 100 single calls. It runs on devices,
+//! where a single call costs a dispatch. On the CPU a single call is no dispatch; `cargo bench` reports the ratio there.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::single_match, unused_mut)]
+
+/// The description's tests, with `Device::system_default()` giving this device.
+macro_rules! description {
+    ($module:ident, $device:expr, $($included:literal),+) => {
+        mod $module {
+            #[allow(unused_imports)]
+            use std::time::Instant;
+            use warpath::{FileType, GpuFilesystem};
+
+            /// Stands for the description's `Device`: its default is the device under test.
+            struct Device;
+
+            impl Device {
+                fn system_default() -> Option<warpath::Device> {
+                    super::or_cpu(stringify!($module), $device)
+                }
+            }
+
+            $(include!($included);)+
+        }
+    };
+}
+
+/// The device, or where there is none the CPU, said aloud; with WARPATH_NO_SKIP set that is a failure.
+fn or_cpu<E: std::fmt::Display>(name: &str, device: Result<warpath::Device, E>) -> Option<warpath::Device> {
+    match device {
+        Ok(device) => Some(device),
+        Err(error) => {
+            eprintln!("SKIPPED: {name} is not tested, the CPU stands in: {error}");
+            assert!(std::env::var_os("WARPATH_NO_SKIP").is_none(), "{name} may not be skipped here");
+            Some(warpath::Device::cpu())
+        }
+    }
+}
+
+description!(cpu, Ok::<_, warpath::Error>(warpath::Device::cpu()), "description/tests.rs");
+description!(
+    system_default,
+    warpath::Device::system_default().ok_or("there is always a device"),
+    "description/tests.rs"
+);
