@@ -13,8 +13,6 @@ const PIECE_PATHS: usize = 1 << 24;
 /// A device's engines.
 pub(crate) struct Router {
     seats: Vec<Seat>,
-    /// Batches go to one of the first so many; the others only stand behind them.
-    n_own: usize,
 }
 
 impl Router {
@@ -25,7 +23,7 @@ impl Router {
         if n_own == 1 {
             seats[0].open()?;
         }
-        Ok(Router { seats, n_own })
+        Ok(Router { seats })
     }
 
     /// The engines in words, in the order in which they are tried.
