@@ -235,7 +235,7 @@ impl Children {
             class if is_packed(class) && class + 1 < PACKED.len() => 1,
             // Many deleted slots: the block is large enough once they are cleared.
             class if directory.n_deleted() > room(class) / 16 => 1 + n / 16,
-            _ => 1 + n / 4 - n / 16,
+            _ => 1 + n / 3,
         };
         self.rebuild(number, class_for(n + spare), hash_of)
     }
@@ -505,8 +505,10 @@ fn find_hashed(ids: &[u32], tags: &[u8], hash: u32, is_it: impl Fn(u32) -> bool)
 fn find_gap(tags: &[u8], hash: u32) -> usize {
     let (groups, _) = tags.as_chunks::<GROUP>();
     for group in probe(groups.len(), hash) {
-        if let Some(slot) = groups[group].iter().position(|&tag| tag < FIRST_TAG) {
-            return group * GROUP + slot;
+        // Both tags of a gap differ from zero in the lowest bit at most.
+        let gaps = matches(&groups[group].map(|tag| tag & !DELETED), EMPTY);
+        if let Some(half) = gaps.iter().position(|&found| found != 0) {
+            return group * GROUP + half * 8 + (gaps[half].trailing_zeros() / 8) as usize;
         }
     }
     debug_assert!(false, "the table has a gap");
