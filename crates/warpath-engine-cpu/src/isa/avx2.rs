@@ -77,16 +77,12 @@ impl Vectors for Avx2 {
             let [k0, k1, k2] = key.words.map(|word| word as i32);
             let wanted = _mm256_broadcastsi128_si256(_mm_setr_epi32(k0, k1, k2, 0));
             let compared = _mm256_broadcastsi128_si256(_mm_setr_epi32(-1, -1, !(KIND_MASK as i32), 0));
-            let halves = [0, 2].map(|first| {
-                let slots = _mm256_loadu_si256(line.as_ptr().add(first).cast());
-                let differing = _mm256_and_si256(_mm256_xor_si256(slots, wanted), compared);
-                let same = _mm256_cmpeq_epi32(differing, _mm256_setzero_si256());
-                let empty = _mm256_cmpeq_epi32(slots, _mm256_set1_epi32(-1));
-                let mask = |vector| _mm256_movemask_ps(_mm256_castsi256_ps(vector)) as u32;
-                (mask(same), mask(empty))
-            });
-            let same = halves[0].0 | halves[1].0 << 8;
-            let empty = (halves[0].1 | halves[1].1 << 8) & 0x8888;
+            // No closures here: code that is not inlined loses the instruction set.
+            let low = _mm256_loadu_si256(line.as_ptr().cast());
+            let high = _mm256_loadu_si256(line.as_ptr().add(2).cast());
+            let same = equal_words(low, wanted, compared) | equal_words(high, wanted, compared) << 8;
+            let ones = _mm256_set1_epi32(-1);
+            let empty = (equal_words(low, ones, ones) | equal_words(high, ones, ones) << 8) & 0x8888;
             let pairs = same & same >> 1;
             // An empty slot's words don't count, whatever they are.
             let found = pairs & pairs >> 2 & 0x1111 & !(empty >> 3);
@@ -104,6 +100,17 @@ impl Vectors for Avx2 {
     fn prefetch(line: *const Slot) {
         // SAFETY: a prefetch of any address is harmless.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
+    }
+}
+
+/// A bit for each of eight words: whether they are equal where `compared` has ones.
+#[inline(always)]
+unsafe fn equal_words(words: __m256i, wanted: __m256i, compared: __m256i) -> u32 {
+    // SAFETY: the caller has the features.
+    unsafe {
+        let differing = _mm256_and_si256(_mm256_xor_si256(words, wanted), compared);
+        let equal = _mm256_cmpeq_epi32(differing, _mm256_setzero_si256());
+        _mm256_movemask_ps(_mm256_castsi256_ps(equal)) as u32
     }
 }
 
