@@ -30,38 +30,47 @@ pub(crate) unsafe fn run<V: Vectors, S: Source>(
     out: &mut OutcomesMut<'_>,
 ) {
     let mut waiting = numbers.iter().map(|&number| usize::from(number));
-    let mut tasks: [Option<Task<'_>>; TASKS] = [const { None }; TASKS];
-    let mut n_tasks = 0;
+    let mut tasks = [const { Task::IDLE }; TASKS];
+    // Tasks at the front are busy.
+    let mut n_busy = 0;
     loop {
-        for place in &mut tasks {
-            if let Some(task) = place {
-                // SAFETY: the instruction set is the caller's duty.
-                let Some(outcome) = (unsafe { task.advance::<V>(query) }) else { continue };
-                out.set(task.number, outcome);
-                *place = None;
-                n_tasks -= 1;
+        while n_busy < TASKS
+            && let Some(number) = waiting.next()
+        {
+            let path = block.path(number);
+            // SAFETY: the instruction set is the caller's duty.
+            match unsafe { tasks[n_busy].begin::<V>(query, number, path) } {
+                Begun::Underway => n_busy += 1,
+                Begun::Answered(outcome) => out.set(number, outcome),
+                Begun::Odd => out.set(number, resolve::walk(query.tables, query.plan, path)),
             }
-            for number in waiting.by_ref() {
-                let path = block.path(number);
-                match Task::begin(query, number, path) {
-                    Some(mut task) => {
-                        // SAFETY: as above.
-                        if let Err(outcome) = unsafe { task.ask_next::<V>(query) } {
-                            out.set(number, outcome);
-                            continue;
-                        }
-                        *place = Some(task);
-                        n_tasks += 1;
-                        break;
-                    }
-                    None => out.set(number, resolve::walk(query.tables, query.plan, path)),
+        }
+        if n_busy == 0 {
+            return;
+        }
+        let mut at = 0;
+        while at < n_busy {
+            // SAFETY: as above.
+            match unsafe { tasks[at].advance::<V>(query) } {
+                None => at += 1,
+                Some(outcome) => {
+                    out.set(tasks[at].number, outcome);
+                    n_busy -= 1;
+                    tasks.swap(at, n_busy);
                 }
             }
         }
-        if n_tasks == 0 {
-            return;
-        }
     }
+}
+
+/// What became of a path that was to be walked.
+enum Begun {
+    /// A probe is underway.
+    Underway,
+    /// It was answered without a probe.
+    Answered(Outcome),
+    /// The scalar twin has to walk it.
+    Odd,
 }
 
 /// A path on the way.
@@ -86,47 +95,61 @@ struct Task<'p> {
 }
 
 impl<'p> Task<'p> {
-    /// The task of a path; `None` for one that the scalar twin has to walk.
+    const IDLE: Task<'p> = Task {
+        number: 0,
+        path: &[],
+        wants_directory: false,
+        state: State::EMPTY,
+        base: 0,
+        exists: 0,
+        directory: 0,
+        missing: 0,
+        asked: 0,
+        key: Key { words: [0; 3] },
+        links: 0,
+    };
+
+    /// Makes this the task of a path and asks for its first prefix.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
     #[inline(always)]
-    fn begin(query: &Query<'_>, number: usize, path: &'p [u8]) -> Option<Task<'p>> {
-        if query.is_strict() || path.len() > layout::MAX_PATH as usize {
-            return None;
-        }
-        let start = query.start.as_ref()?;
+    unsafe fn begin<V: Vectors>(&mut self, query: &Query<'_>, number: usize, path: &'p [u8]) -> Begun {
+        let (Some(start), false) = (&query.start, query.is_strict()) else { return Begun::Odd };
         let mut from = 0;
         while path[from..].starts_with(b"./") {
             from += 2;
         }
-        let trimmed = &path[..path.iter().rposition(|&byte| byte != b'/')? + 1];
-        let rest = trimmed.get(from..)?;
-        if rest.is_empty() || !is_plain(rest) {
-            return None;
+        let mut end = path.len();
+        while end > from && path[end - 1] == b'/' {
+            end -= 1;
         }
-        let absolute = rest[0] == b'/';
+        if end == from || path.len() > layout::MAX_PATH as usize || !is_plain(&path[from..end]) {
+            return Begun::Odd;
+        }
+        let absolute = path[from] == b'/';
         if absolute && (from > 0 || query.plan.flags & layout::QUERY_BENEATH != 0) {
-            return None;
+            return Begun::Odd;
         }
-        let (state, directory) =
+        self.number = number;
+        self.path = &path[..end];
+        self.wants_directory = end < path.len();
+        (self.state, self.directory) =
             if absolute { (State::EMPTY, layout::ROOT) } else { (*start, query.plan.start) };
+        self.base = from;
+        self.exists = from;
+        self.links = 0;
         // Directories on the way deeper than MAX_PATH would have states of their own.
-        if state.length as usize + rest.len() > layout::MAX_PATH as usize {
-            return None;
+        if self.state.length as usize + end - from > layout::MAX_PATH as usize {
+            return Begun::Odd;
         }
-        let as_written = from == 0 && trimmed.len() == path.len();
-        let probed = as_written && !query.is_walk_only();
-        Some(Task {
-            number,
-            path: trimmed,
-            wants_directory: trimmed.len() < path.len(),
-            state,
-            base: from,
-            exists: from,
-            directory,
-            missing: if probed { trimmed.len() } else { trimmed.len() + 1 },
-            asked: 0,
-            key: Key { words: [0; 3] },
-            links: 0,
-        })
+        let as_written = from == 0 && !self.wants_directory;
+        self.missing = if as_written && !query.is_walk_only() { end } else { end + 1 };
+        // SAFETY: the instruction set is the caller's duty.
+        match unsafe { self.ask_next::<V>(query) } {
+            Ok(()) => Begun::Underway,
+            Err(outcome) => Begun::Answered(outcome),
+        }
     }
 
     /// Takes in the answer to the probe underway and asks the next; the outcome when there is one.
@@ -248,16 +271,18 @@ impl<'p> Task<'p> {
 /// Whether the path has no NUL, no empty component within, and none that is `.` or `..`.
 #[inline(always)]
 fn is_plain(path: &[u8]) -> bool {
+    let (Some(&first), Some((&last, before))) = (path.first(), path.split_last()) else { return false };
     // Over all bytes without a branch, so that it vectorises. Hidden files look suspicious, too.
-    let following = path[1..].iter().chain([&b'x']);
-    let suspicious = path.iter().zip(following).fold(false, |found, (&byte, &next)| {
-        found | (byte == 0) | ((byte == b'/') & ((next == b'/') | (next == b'.')))
-    });
-    let first_is_dotted = path[0] == b'.';
-    if !suspicious && !first_is_dotted {
-        return true;
+    let mut suspicious = u8::from(last == 0) | u8::from(first == b'.');
+    for (&byte, &next) in before.iter().zip(&path[1..]) {
+        let dotted = u8::from(byte == b'/') & (u8::from(next == b'/') | u8::from(next == b'.'));
+        suspicious |= u8::from(byte == 0) | dotted;
     }
-    let components = path.strip_prefix(b"/").unwrap_or(path).split(|&byte| byte == b'/');
+    suspicious == 0 || is_plain_by_component(path)
+}
+
+/// As [`is_plain`], a component at a time.
+fn is_plain_by_component(path: &[u8]) -> bool {
     let odd = |component: &[u8]| matches!(component, b"" | b"." | b"..") || component.contains(&0);
-    !components.into_iter().any(odd)
+    !path.strip_prefix(b"/").unwrap_or(path).split(|&byte| byte == b'/').any(odd)
 }
