@@ -1,0 +1,118 @@
+//! Saving a file so that there is always the old one or the new one.
+
+use crate::format::{ALIGN, lay_out};
+use crate::sections::{self, Made};
+use crate::{Facts, FileError};
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use warpath_core::Index;
+use warpath_core::layout::TABLE_STRICT;
+
+/// How a file is saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaveOptions {
+    /// Permissions of the file. The default, 0600, keeps the secret hash key with the owner.
+    pub mode: u32,
+}
+
+impl Default for SaveOptions {
+    fn default() -> SaveOptions {
+        SaveOptions { mode: 0o600 }
+    }
+}
+
+/// What was saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saved {
+    /// Bytes of the file.
+    pub n_bytes: u64,
+}
+
+/// What the temporary file's name ends in.
+const PARTIAL: &str = ".partial";
+
+/// Saves the index to `path`, replacing what is there; a symbolic link there stays, and what it leads to is replaced.
+///
+/// The file is written under another name in the same directory, synced, and renamed; then the directory is synced. At a kill
+/// or a full disk at any moment `path` is the old file or the new one, whole. What a killed save left is removed by
+/// the next one.
+///
+/// # Errors
+/// [`FileError::Io`] when a step fails; also when the index still re-keys a renamed directory
+/// (call [`Index::rekey`] until it is done). The old file is then as it was.
+pub fn save(index: &Index, facts: &Facts, path: &Path, options: &SaveOptions) -> Result<Saved, FileError> {
+    if index.tables().params().flags & TABLE_STRICT != 0 {
+        let source = std::io::Error::other("a renamed directory is being re-keyed: finish that first");
+        return Err(FileError::io(path, "saving")(source));
+    }
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        let source = std::io::Error::other("it is no regular file, and is not replaced");
+        return Err(FileError::io(&path, "saving")(source));
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().unwrap_or(OsStr::new("index"));
+    remove_leftovers(folder, name);
+    let mut file = tempfile::Builder::new()
+        .prefix(&prefix(name))
+        .suffix(PARTIAL)
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(folder)
+        .map_err(FileError::io(folder, "making a file in"))?;
+    // Held until the file is closed: who finds it unlocked knows that its writer is gone.
+    let _ = file.as_file().try_lock();
+    let made = Made::new(index, facts);
+    let n_bytes = write(file.as_file_mut(), &sections::of(index, &made))
+        .and_then(|n_bytes| {
+            file.as_file().set_permissions(Permissions::from_mode(options.mode))?;
+            file.as_file().sync_all()?;
+            Ok(n_bytes)
+        })
+        .map_err(FileError::io(file.path(), "writing"))?;
+    file.persist(&path).map_err(|error| FileError::io(&path, "replacing")(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::io(folder, "syncing"))?;
+    Ok(Saved { n_bytes })
+}
+
+fn write(file: &mut File, sections: &[([u8; 8], &[u8])]) -> std::io::Result<u64> {
+    let (head, toc) = lay_out(sections);
+    file.write_all(&head)?;
+    let mut at = head.len();
+    for (section, (_, bytes)) in toc.iter().zip(sections) {
+        let gap = section.offset as usize - at;
+        file.write_all(&[0; ALIGN][..gap])?;
+        file.write_all(bytes)?;
+        at = section.offset as usize + bytes.len();
+    }
+    Ok(at as u64)
+}
+
+fn prefix(name: &OsStr) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    prefix
+}
+
+/// Removes what saves of the same file left that were killed. Whatever fails here is left to the next one.
+fn remove_leftovers(folder: &Path, name: &OsStr) {
+    let prefix = prefix(name);
+    let is_ours = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| {
+            let name = name.as_encoded_bytes();
+            name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(PARTIAL.as_bytes())
+        })
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()).filter(is_ours) {
+        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
