@@ -104,8 +104,6 @@ impl Content<'_> {
             .try_into()
             .map_err(|_| wrong("section `counts` has not its length"))?;
         let [n_entries, probe_limit, flags, ref numbers @ ..] = counts;
-        let numbers: &[u64; N_NUMBERS] =
-            numbers.try_into().map_err(|_| wrong("section `counts` has not its length"))?;
         let tables = TableParts {
             key: self.column("key")?,
             slots: self.column("slots")?,
