@@ -1,0 +1,114 @@
+//! Arguments and their help.
+
+use crate::engines::EngineName;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Resolves file paths to inodes in very large batches, with exactly the Linux kernel's semantics.
+#[derive(Debug, Parser)]
+#[command(name = "warpath", version, about)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Lookup(LookupArgs),
+}
+
+/// Tell which inode each path names
+///
+/// Scans the tree below --root once, then answers every path from memory. A line a path, in order:
+/// STATUS<TAB>INO<TAB>PATH. STATUS is OK, or ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EINVAL, EXDEV as the
+/// kernel would say, or UNINDEXED where the path leads to what the scan did not cover and may exist. INO
+/// is the file system's inode number, or - where there is none. Paths are echoed byte for byte.
+///
+/// Exit code: 0 all found, 1 some not, 2 could not run.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Example:\n  find /usr -print0 | warpath lookup -0 --root /usr --stats")]
+pub struct LookupArgs {
+    /// Paths to look up; - stands for those on standard input, which is also the default when neither
+    /// PATH nor --file is given
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<OsString>,
+
+    /// Directory to scan and to resolve against
+    ///
+    /// Absolute paths are the host's: what lies outside DIR is UNINDEXED. Relative paths begin at the
+    /// current directory, as in any other command.
+    #[arg(long, value_name = "DIR")]
+    pub root: PathBuf,
+
+    /// Make DIR of --root the root: absolute paths, absolute links and `..` stay inside, and relative
+    /// paths begin there
+    #[arg(long)]
+    pub in_root: bool,
+
+    /// Read paths from FILE, after those named as arguments; - is standard input; can be repeated
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Vec<PathBuf>,
+
+    /// Paths end in NUL instead of a newline, in the input and in the output
+    #[arg(short = '0', long)]
+    pub null: bool,
+
+    /// Start directory of relative paths; within the tree when --in-root is given
+    #[arg(long, value_name = "DIR")]
+    pub at: Option<PathBuf>,
+
+    /// A symbolic link at the end of a path is the answer itself (lstat) instead of being followed (stat)
+    #[arg(long)]
+    pub no_follow: bool,
+
+    /// Paths that leave the start directory are EXDEV (openat2's RESOLVE_BENEATH)
+    #[arg(long)]
+    pub beneath: bool,
+
+    /// Paths that follow any symbolic link are ELOOP (openat2's RESOLVE_NO_SYMLINKS)
+    #[arg(long)]
+    pub no_symlinks: bool,
+
+    /// What resolves the paths
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = EngineName::Auto)]
+    pub engine: EngineName,
+
+    /// Print only paths that were found, or only those that were not
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub only: Option<Only>,
+
+    /// Do not read directories that match GLOB: paths below them are UNINDEXED; can be repeated
+    ///
+    /// A glob without / is compared with the directory's name, one with / with its path below --root.
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
+
+    /// Scan other file systems mounted below --root too, instead of calling them UNINDEXED
+    #[arg(long)]
+    pub follow_mounts: bool,
+
+    /// Say on standard error what was scanned, what came out and how fast
+    #[arg(long)]
+    pub stats: bool,
+
+    /// Threads for scanning, building and resolving; 0 is one for every core
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+}
+
+/// Which answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Only {
+    /// Paths that name an inode.
+    Found,
+    /// All others.
+    Failed,
+}
+
+impl LookupArgs {
+    /// What ends a path in lists and in the output.
+    pub fn delimiter(&self) -> u8 {
+        if self.null { 0 } else { b'\n' }
+    }
+}

@@ -1,0 +1,37 @@
+//! warpath on the command line.
+//!
+//! `lookup` is the data's way: arguments → scan → index → engine → blocks of paths → lines.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod engines;
+mod input;
+mod lookup;
+mod output;
+mod pipeline;
+mod stats;
+
+use args::{Args, Command};
+use clap::Parser;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Args { command: Command::Lookup(args) } = Args::parse();
+    match lookup::run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            tell(format_args!("{error:#}"));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+/// Exit code where there are no answers, or not all: bad arguments, no such root, input that can't be read.
+const COULD_NOT_RUN: u8 = 2;
+
+/// Writes a line to standard error. Where that is closed there is nobody left to tell.
+fn tell(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr().lock(), "warpath: {line}");
+}
