@@ -5,70 +5,27 @@
 //!  tags   | a3 | 7f| .. | 15 | 0 | c2 | ..        a byte of the name's hash: compared before the name is
 //! ```
 //!
-//! Up to [`MAX_PACKED`] slots a block is a list without gaps, scanned eight tags at a step. A larger one is
+//! Up to 32 slots a block is a list without gaps, scanned eight tags at a step. A larger one is
 //! an open-addressed table of 16-slot groups at most 7/8 full, probed from the group that the hash names
 //! until a group with an empty slot (as Swiss tables are). Removal leaves a "deleted" tag only in groups that
 //! were full once, and a rebuild clears them before they are many.
 
+mod classes;
+mod tags;
+
 use super::check::{Unsound, ensure};
 use crate::column::Column;
 use bytemuck::{Pod, Zeroable};
+pub(super) use classes::N_CLASSES;
+use classes::{capacity, class_for, is_packed, room};
 use std::ops::Range;
-
-/// Tag of a slot that was never used.
-const EMPTY: u8 = 0;
-/// Tag of a slot whose entry was removed from a full group.
-const DELETED: u8 = 1;
-/// The lowest tag of an entry.
-const FIRST_TAG: u8 = 2;
-
-const GROUP: usize = 16;
-
-/// Slots of the blocks without gaps, by class. Class 0 is no block.
-const PACKED: [usize; 12] = [0, 1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 32];
-/// The largest block without gaps.
-const MAX_PACKED: usize = 32;
-/// Classes in all: the last has 2^32 slots or more, which no array of ours reaches.
-pub(super) const N_CLASSES: usize = 118;
+use tags::{DELETED, EMPTY, FIRST_TAG, GROUP, find_gap, find_hashed, find_packed, matches, tag_of};
 
 /// No free block.
 const NO_BLOCK: u32 = u32::MAX;
 
 /// Idle slots below this are left alone.
 const MIN_IDLE: usize = 1 << 12;
-
-/// Slots of a block of a class: from 48 on four steps a doubling.
-const fn capacity(class: usize) -> usize {
-    if class < PACKED.len() {
-        return PACKED[class];
-    }
-    match class - PACKED.len() {
-        0 => 3 * GROUP,
-        step => ((4 + (step - 1) % 4) << ((step - 1) / 4)) * GROUP,
-    }
-}
-
-/// The most used slots of a block of a class.
-const fn room(class: usize) -> usize {
-    if is_packed(class) { capacity(class) } else { capacity(class) / 8 * 7 }
-}
-
-const fn is_packed(class: usize) -> bool {
-    class < PACKED.len()
-}
-
-/// The smallest class with room for `n` entries.
-fn class_for(n: usize) -> usize {
-    let mut class = match n {
-        0..=MAX_PACKED => 0,
-        // Below the answer, by a doubling at most.
-        _ => PACKED.len() + (n / (4 * GROUP)).max(1).ilog2() as usize * 4,
-    };
-    while class + 1 < N_CLASSES && room(class) < n {
-        class += 1;
-    }
-    class
-}
 
 /// Where a directory's children lie.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
@@ -232,7 +189,7 @@ impl Children {
         let directory = self.directories[number as usize];
         let n = directory.n_children();
         let spare = match directory.class() {
-            class if is_packed(class) && class + 1 < PACKED.len() => 1,
+            class if is_packed(class + 1) => 1,
             // Many deleted slots: the block is large enough once they are cleared.
             class if directory.n_deleted() > room(class) / 16 => 1 + n / 16,
             _ => 1 + n / 3,
@@ -454,111 +411,9 @@ impl Children {
     }
 }
 
-/// The tag of a hash. The home group comes from its upper bits, so the two hardly depend on each other.
-fn tag_of(hash: u32) -> u8 {
-    (hash as u8).max(FIRST_TAG)
-}
-
-/// The groups of a table in the order in which a hash probes them, from its home on, each once.
-fn probe(n_groups: usize, hash: u32) -> impl Iterator<Item = usize> {
-    let home = ((u64::from(hash) * n_groups as u64) >> 32) as usize;
-    (home..n_groups).chain(0..home)
-}
-
-fn find_packed(ids: &[u32], tags: &[u8], tag: u8, is_it: impl Fn(u32) -> bool) -> Option<usize> {
-    for start in (0..ids.len()).step_by(8) {
-        let mut word = [EMPTY; 8];
-        let part = &tags[start..ids.len().min(start + 8)];
-        word[..part.len()].copy_from_slice(part);
-        let mut found = match_word(u64::from_le_bytes(word), tag);
-        while found != 0 {
-            let slot = start + (found.trailing_zeros() / 8) as usize;
-            if is_it(ids[slot]) {
-                return Some(slot);
-            }
-            found &= found - 1;
-        }
-    }
-    None
-}
-
-fn find_hashed(ids: &[u32], tags: &[u8], hash: u32, is_it: impl Fn(u32) -> bool) -> Option<usize> {
-    let (groups, _) = tags.as_chunks::<GROUP>();
-    for group in probe(groups.len(), hash) {
-        for (half, mut found) in matches(&groups[group], tag_of(hash)).into_iter().enumerate() {
-            while found != 0 {
-                let slot = group * GROUP + half * 8 + (found.trailing_zeros() / 8) as usize;
-                if is_it(ids[slot]) {
-                    return Some(slot);
-                }
-                found &= found - 1;
-            }
-        }
-        if matches(&groups[group], EMPTY) != [0, 0] {
-            return None;
-        }
-    }
-    None
-}
-
-/// The first slot on the hash's way that holds no entry. There is one: a table is at most 7/8 full.
-fn find_gap(tags: &[u8], hash: u32) -> usize {
-    let (groups, _) = tags.as_chunks::<GROUP>();
-    for group in probe(groups.len(), hash) {
-        // Both tags of a gap differ from zero in the lowest bit at most.
-        let gaps = matches(&groups[group].map(|tag| tag & !DELETED), EMPTY);
-        if let Some(half) = gaps.iter().position(|&found| found != 0) {
-            return group * GROUP + half * 8 + (gaps[half].trailing_zeros() / 8) as usize;
-        }
-    }
-    debug_assert!(false, "the table has a gap");
-    0
-}
-
-/// The slots of a group with this tag: the highest bit of their bytes, eight slots a word.
-fn matches(group: &[u8; GROUP], tag: u8) -> [u64; 2] {
-    let (words, _) = group.as_chunks::<8>();
-    [match_word(u64::from_le_bytes(words[0]), tag), match_word(u64::from_le_bytes(words[1]), tag)]
-}
-
-/// The highest bit of each byte that equals `tag`, exactly.
-fn match_word(word: u64, tag: u8) -> u64 {
-    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-    let x = word ^ u64::from_ne_bytes([tag; 8]);
-    !(((x & LOW) + LOW) | x | LOW)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_class_is_the_smallest_with_room() {
-        for n in (0..10_000).chain((10_000..100_000_000).step_by(99_991)) {
-            let class = class_for(n);
-            assert!(room(class) >= n, "{n}");
-            assert!(class == 0 || room(class - 1) < n, "{n}");
-            assert!(capacity(class) <= n.max(1) * 2, "{n}");
-        }
-        assert!(capacity(N_CLASSES - 1) >= NO_BLOCK as usize);
-        assert!((1..N_CLASSES).all(|class| capacity(class - 1) < capacity(class)));
-    }
-
-    #[test]
-    fn tags_match_exactly() {
-        for byte in 0..=255u8 {
-            for tag in 0..=255u8 {
-                let word = u64::from_le_bytes([byte, 0, 255, byte, tag, 1, 127, 128]);
-                let expected: u64 = word
-                    .to_le_bytes()
-                    .iter()
-                    .enumerate()
-                    .map(|(i, &b)| if b == tag { 0x80 << (8 * i) } else { 0 })
-                    .sum();
-                assert_eq!(match_word(word, tag), expected);
-            }
-        }
-    }
 
     /// Children whose names are their ids, so that their hashes are whatever the test wants.
     #[test]
