@@ -100,6 +100,7 @@ fn not_found() -> Draft {
             fails("last", "d/nothing", NotFound),
             fails("last-nofollow", "d/nothing", NotFound).nofollow(),
             fails("before-the-last", "d/nothing/test", NotFound),
+            fails("before-the-last-nofollow", "d/nothing/test", NotFound).nofollow(),
             fails("first", "nothing/d/test", NotFound),
             fails("last-at-the-root", "nothing", NotFound),
             fails("last-slash", "d/nothing/", NotFound),
