@@ -5,7 +5,7 @@
 //!
 //! - [`conformance_tests!`] makes tests of the suite for an engine, [`suite::run_suite`] runs it from a program.
 //! - [`differential::run`] compares an engine, or the reference, with the kernel on random trees on disk.
-//! - [`broken`] holds engines with one fault each: the suite rejects every one of them.
+//! - [`broken`] and [`broken_tables`] hold engines with one fault each: the suite rejects every one of them.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -21,6 +21,7 @@
 #![deny(unsafe_code)]
 
 pub mod broken;
+pub mod broken_tables;
 pub mod cases;
 pub mod check;
 pub mod differential;

@@ -31,7 +31,7 @@ impl Engine for ScalarEngine {
         mut out: OutcomesMut<'_>,
     ) -> Result<(), EngineError> {
         let mut replica = self.replica.lock().unwrap_or_else(PoisonError::into_inner);
-        let replica = replica.get_or_insert_with(|| tables.replica());
+        let replica = replica.get_or_insert_with(|| tables.clone());
         replica.catch_up(tables);
         let view = replica.view();
         for (i, path) in batch.iter().enumerate() {

@@ -25,7 +25,12 @@ impl Shrinker<'_> {
     /// Whether anything could be made smaller.
     fn pass(&mut self) -> bool {
         // No short circuit: every way has its turn in every pass.
-        self.fewer_nodes() | self.simpler_options() | self.shorter_path() | self.simpler_nodes()
+        self.fewer_nodes()
+            | self.simpler_options()
+            | self.shorter_path()
+            | self.simpler_nodes()
+            | self.fewer_levels()
+            | self.shorter_names()
     }
 
     /// Takes the candidate if it fails too.
@@ -103,9 +108,59 @@ impl Shrinker<'_> {
         any
     }
 
+    /// Directories taken out of the tree and their names out of the path, what is in them moved up.
+    fn fewer_levels(&mut self) -> bool {
+        let mut any = false;
+        let mut node = 1;
+        while node < self.tree.nodes().len() {
+            let name = &self.tree.nodes()[node].name;
+            let mut names: Vec<&[u8]> = self.query.path.split(|&byte| byte == b'/').collect();
+            let in_path = names.iter().position(|component| component == name);
+            let start = self.query.start;
+            let taken = match (in_path, self.tree.is_directory(node) && start == ROOT_NODE) {
+                (Some(at), true) => {
+                    names.remove(at);
+                    let path = names.join(&b'/');
+                    self.take(self.tree.lifted(node), Query { path, ..self.query.clone() })
+                }
+                _ => false,
+            };
+            any |= taken;
+            node += usize::from(!taken);
+        }
+        any
+    }
+
+    /// Names of one letter, in tree, path and targets alike.
+    fn shorter_names(&mut self) -> bool {
+        let mut any = false;
+        for node in 1..self.tree.nodes().len() {
+            let name = self.tree.nodes()[node].name.clone();
+            let letter = (b'a'..=b'z')
+                .map(|letter| [letter])
+                .find(|letter| !self.tree.nodes().iter().any(|node| node.name == letter));
+            if let (Some(letter), true) = (letter, name.len() > 1) {
+                let path = renamed(&self.query.path, &name, &letter);
+                let tree = self.tree.renamed(
+                    |known| if known == name { letter.to_vec() } else { known.to_vec() },
+                    |target| renamed(target, &name, &letter),
+                );
+                any |= self.take(tree, Query { path, ..self.query.clone() });
+            }
+        }
+        any
+    }
+
     fn take_kind(&mut self, node: usize, kind: NodeKind) -> bool {
         self.take(self.tree.with_kind(node, kind), self.query.clone())
     }
+}
+
+/// The path with one name for another.
+fn renamed(path: &[u8], name: &[u8], new_name: &[u8]) -> Vec<u8> {
+    let names: Vec<&[u8]> =
+        path.split(|&byte| byte == b'/').map(|known| if known == name { new_name } else { known }).collect();
+    names.join(&b'/')
 }
 
 /// Leaves out components, then bytes, in ever smaller runs. Whether `take` took anything.

@@ -182,6 +182,11 @@ impl Tree {
 
     /// The tree without the nodes that `keep` refuses, what is below them, and hard links of them.
     pub fn filtered(&self, keep: impl Fn(usize) -> bool) -> Tree {
+        self.rebuilt(keep, |id| self.nodes[id].parent)
+    }
+
+    /// The tree without the nodes that `keep` refuses, each node in the directory that `parent` says.
+    fn rebuilt(&self, keep: impl Fn(usize) -> bool, parent: impl Fn(usize) -> usize) -> Tree {
         let mut tree = Tree::new();
         tree.nodes[ROOT_NODE].kind = self.nodes[ROOT_NODE].kind.clone();
         let mut moved: Vec<Option<usize>> = vec![Some(ROOT_NODE)];
@@ -190,11 +195,32 @@ impl Tree {
                 NodeKind::HardLink(of) => moved[*of].map(NodeKind::HardLink),
                 kind => Some(kind.clone()),
             };
-            let at = match (keep(id), moved[node.parent], kind) {
+            let at = match (keep(id), moved[parent(id)], kind) {
                 (true, Some(parent), Some(kind)) => tree.add(parent, &node.name, kind),
                 _ => None,
             };
             moved.push(at);
+        }
+        tree
+    }
+
+    /// The tree without one directory, its entries being its parent's where their names are free.
+    pub fn lifted(&self, directory: usize) -> Tree {
+        let above = self.nodes[directory].parent;
+        self.rebuilt(
+            |id| id != directory,
+            |id| if self.nodes[id].parent == directory { above } else { self.nodes[id].parent },
+        )
+    }
+
+    /// The tree with other names, and other targets.
+    pub fn renamed(&self, name: impl Fn(&[u8]) -> Vec<u8>, target: impl Fn(&[u8]) -> Vec<u8>) -> Tree {
+        let mut tree = self.clone();
+        for node in &mut tree.nodes[1..] {
+            node.name = name(&node.name);
+            if let NodeKind::Symlink(old) = &mut node.kind {
+                *old = target(old);
+            }
         }
         tree
     }

@@ -1,10 +1,13 @@
 //! The suite accepts sound engines and rejects every broken one.
 
+use std::fmt::Debug;
 use std::sync::{Arc, LazyLock};
 use warpath_conformance::broken::{BrokenEngine, Fault};
+use warpath_conformance::broken_tables::{BrokenTableEngine, TableFault};
+use warpath_conformance::differential;
 use warpath_conformance::library::{Library, ReferenceEngine};
 use warpath_conformance::scalar::ScalarEngine;
-use warpath_conformance::suite::{Config, Failure, run_suite};
+use warpath_conformance::suite::{Config, Failure, MakeEngine, run_suite};
 use warpath_core::{Engine, EngineError};
 
 static LIBRARY: LazyLock<Arc<Library>> = LazyLock::new(Arc::default);
@@ -39,20 +42,49 @@ mod no_fault {
     );
 }
 
+mod no_table_fault {
+    use super::*;
+    warpath_conformance::conformance_tests!(|| make(BrokenTableEngine::new(TableFault::None)));
+}
+
+/// Whether the suite rejects the engine, for a reason that is the engine's.
+fn is_rejected(fault: &dyn Debug, make_engine: &MakeEngine<'_>, config: &Config) -> bool {
+    match run_suite(make_engine, config) {
+        Ok(_) => false,
+        Err(failure @ (Failure::Suite(_) | Failure::Namespace(_) | Failure::Unavailable(_))) => {
+            panic!("{fault:?}: {failure}")
+        }
+        Err(_) => true,
+    }
+}
+
 #[test]
 fn every_broken_engine_is_rejected() {
-    let mut accepted = Vec::new();
-    for fault in Fault::ALL {
+    let accepted = Fault::ALL.iter().filter(|&&fault| {
         let library = Arc::new(Library::default());
         let config = Config { library: Some(Arc::clone(&library)), n_random: 5000, ..Config::default() };
-        let result = run_suite(&|| make(BrokenEngine::new(fault, Arc::clone(&library))), &config);
-        match result {
-            Ok(_) => accepted.push(fault),
-            Err(failure @ (Failure::Suite(_) | Failure::Namespace(_) | Failure::Unavailable(_))) => {
-                panic!("{fault:?}: {failure}")
-            }
-            Err(_) => {}
-        }
-    }
-    assert!(accepted.is_empty(), "the suite accepts {accepted:?}");
+        !is_rejected(&fault, &|| make(BrokenEngine::new(fault, Arc::clone(&library))), &config)
+    });
+    assert_eq!(accepted.collect::<Vec<_>>(), [&Fault::None; 0]);
+}
+
+#[test]
+fn every_engine_that_reads_tables_wrongly_is_rejected() {
+    let config = Config { n_random: 5000, ..Config::default() };
+    let accepted = TableFault::ALL
+        .iter()
+        .filter(|&&fault| !is_rejected(&fault, &|| make(BrokenTableEngine::new(fault)), &config));
+    assert_eq!(accepted.collect::<Vec<_>>(), [&TableFault::None; 0]);
+}
+
+/// The comparison with the kernel finds a fault too, and makes the case small.
+#[test]
+fn the_kernel_rejects_a_broken_engine() {
+    let make_engine = || make(BrokenTableEngine::new(TableFault::ComparesKindToo));
+    let config = differential::Config { seed: 1, n_cases: 50_000, n_threads: 1, engine: Some(&make_engine) };
+    let Err(differential::Failure::Differs { difference, .. }) = differential::run(&config) else {
+        panic!("no difference is found");
+    };
+    assert!(difference.tree.nodes().len() <= 4, "{difference}");
+    assert!(difference.query.path.len() <= 8, "{difference}");
 }

@@ -9,6 +9,7 @@
 //! | [`Part::Changes`] | sequences of changes under one living engine |
 //! | [`Part::Rekeying`] | large directories renamed, renamed again and replaced, while keys are outstanding |
 //! | [`Part::Alternating`] | several indexes on one engine, changed and dropped in turn |
+//! | [`Part::Fingerprints`] | tables with slots that differ from a path's in one bit, and entries far from home |
 //! | [`Part::Threads`] | several threads on one engine |
 //!
 //! An engine is right when inode and status of every path are those of the reference resolver.
@@ -17,6 +18,7 @@ mod alternating;
 mod batches;
 mod cases;
 mod changes;
+mod fingerprints;
 mod properties;
 mod random;
 mod rekeying;
@@ -63,12 +65,13 @@ pub enum Part {
     Changes,
     Rekeying,
     Alternating,
+    Fingerprints,
     Threads,
 }
 
 impl Part {
     /// Every part, the quickest to explain first.
-    pub const ALL: [Part; 8] = [
+    pub const ALL: [Part; 9] = [
         Part::Cases,
         Part::Batches,
         Part::Random,
@@ -76,6 +79,7 @@ impl Part {
         Part::Changes,
         Part::Rekeying,
         Part::Alternating,
+        Part::Fingerprints,
         Part::Threads,
     ];
 }
@@ -198,6 +202,7 @@ fn run_on(
         Part::Changes => changes::run(&session, make_engine)?,
         Part::Rekeying => rekeying::run(&session)?,
         Part::Alternating => alternating::run(&session)?,
+        Part::Fingerprints => fingerprints::run(&session)?,
         Part::Threads => threads::run(&session)?,
     }
     Ok(session.n_asked())
@@ -233,7 +238,7 @@ macro_rules! conformance_tests {
     ($make_engine:expr, $config:expr) => {
         $crate::conformance_tests!(@parts $make_engine, $config,
             cases: Cases, batches: Batches, random: Random, properties: Properties, changes: Changes,
-            rekeying: Rekeying, alternating: Alternating, threads: Threads);
+            rekeying: Rekeying, alternating: Alternating, fingerprints: Fingerprints, threads: Threads);
     };
     (@parts $make_engine:expr, $config:expr, $($name:ident: $part:ident),+) => {
         $crate::conformance_tests!(@each [$make_engine] [$config] $($name: $part),+);
