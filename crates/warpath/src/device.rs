@@ -35,6 +35,8 @@ pub struct Device {
 pub(crate) struct Candidate {
     pub name: Arc<str>,
     pub description: Arc<str>,
+    /// Whether a small batch is answered by the calling thread, without waiting for a device.
+    pub immediate: bool,
     pub make: Arc<MakeEngine>,
 }
 
@@ -58,6 +60,7 @@ impl Device {
         Device::of(Candidate {
             name: "cpu".into(),
             description: "cpu".into(),
+            immediate: true,
             make: Arc::new(|| Ok(Arc::new(CpuEngine::new()))),
         })
     }
@@ -69,6 +72,7 @@ impl Device {
         Device::of(Candidate {
             name: info.name.into(),
             description: format!("{}: {}", info.name, info.device).into(),
+            immediate: false,
             make: Arc::new(make),
         })
     }

@@ -303,6 +303,10 @@ impl GpuFilesystem {
         self.core.store.tables().version()
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Index) -> T) -> T {
         let (result, rekeying) = self.core.store.change(|index| (change(index), index.is_rekeying()));
         if rekeying {

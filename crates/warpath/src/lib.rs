@@ -20,10 +20,12 @@
 //! | `store` | how do lookups run beside changes? |
 //! | `router` | which engine answers a batch? |
 //! | `executor`, `future`, `reply` | how is an answer waited for? |
+//! | `batcher` | how do many small requests become few batches? |
 //! | `rekey` | who finishes the rename of a large directory? |
 
 #![forbid(unsafe_code)]
 
+mod batcher;
 mod device;
 mod error;
 mod executor;
@@ -34,10 +36,11 @@ mod reply;
 mod router;
 mod store;
 
+pub use batcher::{BatchLookupBuilder, BatchPathLookup, Numbers, Request, Settings, SettingsError, WhenFull};
 pub use device::Device;
 pub use error::Error;
 pub use filesystem::GpuFilesystem;
-pub use future::{BatchLookupFuture, ResolveFuture};
+pub use future::{BatchLookupFuture, LookupFuture, ResolveFuture};
 pub use warpath_core as core;
 pub use warpath_core::batch::PathBuffer;
 pub use warpath_core::index::{Change, ChangeError, IndexError};

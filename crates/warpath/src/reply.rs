@@ -39,6 +39,11 @@ impl<T> Reply<T> {
         matches!(*self.lock(), State::Waiting(_))
     }
 
+    /// Whether whoever asked has gone.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(*self.lock(), State::Cancelled)
+    }
+
     /// Gives the answer and wakes whoever waits. Returns whether this was the one that counted.
     pub fn complete(&self, result: Result<T, Error>) -> bool {
         let mut state = self.lock();

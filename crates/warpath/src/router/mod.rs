@@ -26,6 +26,11 @@ impl Router {
         Ok(Router { seats })
     }
 
+    /// Whether a batch of so many paths is answered by the calling thread, without waiting for a device.
+    pub fn is_immediate(&self, _n_paths: usize) -> bool {
+        self.seats.first().is_some_and(Seat::is_immediate)
+    }
+
     /// The engines in words, in the order in which they are tried.
     pub fn describe(&self) -> Vec<String> {
         self.seats.iter().map(Seat::description).collect()

@@ -47,6 +47,11 @@ impl Seat {
         &self.candidate.name
     }
 
+    /// Whether a small batch is answered by the calling thread, without waiting for a device.
+    pub fn is_immediate(&self) -> bool {
+        self.candidate.immediate
+    }
+
     /// The engine and what it runs on, in words.
     pub fn description(&self) -> String {
         match &self.state.load().engine {
@@ -131,9 +136,12 @@ impl Seat {
     /// Notes a failure: the longer a row of them, the longer the engine is left alone.
     fn failed(&self, error: EngineError) -> EngineError {
         let gone = matches!(error, EngineError::Lost { .. } | EngineError::Unavailable { .. });
+        let now = Instant::now();
         self.state.rcu(|state| {
-            let n_failures = state.n_failures.saturating_add(1);
-            let until = Instant::now() + pause_after(n_failures, gone);
+            // Many batches may fail at once, or while the engine is left alone: that is one failure.
+            let is_same = state.failed.as_ref().is_some_and(|failed| now < failed.until);
+            let n_failures = state.n_failures.saturating_add(u32::from(!is_same));
+            let until = now + pause_after(n_failures, gone);
             State {
                 engine: state.engine.clone().filter(|_| !gone),
                 n_failures,

@@ -1,0 +1,504 @@
+//! The batcher's state, and who runs a batch.
+//!
+//! A request that finds the engine free is run by its own thread at once (it *leads*), with whatever has queued up: at a low load
+//! nobody is woken. Where requests may not lead (their future must return at once and the engine is a device, or a time-out
+//! collects company), or so many batches are under way, workers do it: threads that are started when there is work and end when
+//! there has been none for a while.
+
+use super::numbers::{Metrics, Numbers};
+use super::queue::{Batch, Lanes, Next, Queued};
+use super::request::Request;
+use super::settings::{Settings, WhenFull};
+use super::timer::Timer;
+use crate::filesystem::GpuFilesystem;
+use crate::reply::Reply;
+use crate::{Error, PathBuffer};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+use warpath_core::{EngineError, Options, Outcome, Outcomes};
+
+/// A worker with nothing to do ends after this.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// Paths that a future's own thread resolves on the CPU before the future is returned: a few microseconds.
+const MOST_AT_ONCE: usize = 64;
+
+/// Batches that a leading thread runs for others after its own.
+const ROUNDS_FOR_OTHERS: usize = 1;
+
+pub(crate) struct Inner {
+    pub fs: GpuFilesystem,
+    state: Mutex<State>,
+    /// For workers: there may be a batch to take.
+    work: Condvar,
+    /// For threads that wait for room in the queue.
+    room: Condvar,
+    /// For shutdown: nothing waits and nothing runs.
+    idle: Condvar,
+    timer: Timer,
+    pub(super) metrics: Metrics,
+}
+
+struct State {
+    settings: Settings,
+    lanes: Lanes,
+    in_flight: usize,
+    closed: bool,
+    n_workers: usize,
+    n_idle_workers: usize,
+    /// When a worker looks again by itself.
+    next_look: Option<Instant>,
+    tasks_for_room: Vec<Waker>,
+    n_threads_for_room: usize,
+    numbers: Numbers,
+}
+
+/// What became of a request.
+pub(super) enum Admission {
+    /// The caller answers it alone, then calls [`Inner::lead_on`].
+    Lead(Request),
+    /// The caller runs this batch; its own request is among those that wait.
+    Run(Batch, Arc<Reply<Outcomes>>),
+    Queued(Arc<Reply<Outcomes>>),
+    /// There is no room.
+    Full(Request),
+}
+
+/// Whether a request's own thread may run it.
+#[derive(Clone, Copy)]
+pub(super) enum Caller {
+    /// It waits for the answer anyway.
+    Blocks,
+    /// It must come back at once.
+    Returns,
+}
+
+impl Inner {
+    pub fn new(fs: GpuFilesystem, settings: Settings) -> Arc<Inner> {
+        let state = State {
+            settings,
+            lanes: Lanes::default(),
+            in_flight: 0,
+            closed: false,
+            n_workers: 0,
+            n_idle_workers: 0,
+            next_look: None,
+            tasks_for_room: vec![],
+            n_threads_for_room: 0,
+            numbers: Numbers::default(),
+        };
+        Arc::new(Inner {
+            fs,
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            room: Condvar::new(),
+            idle: Condvar::new(),
+            timer: Timer::default(),
+            metrics: Metrics::default(),
+        })
+    }
+
+    /// Answers one path if nothing stands before it. `None` when it has to queue up; it is not counted then.
+    #[inline]
+    pub(super) fn lookup_at_once(
+        self: &Arc<Self>,
+        path: &[u8],
+        options: &Options,
+        caller: Caller,
+    ) -> Option<Result<Outcome, Error>> {
+        let mut state = self.lock();
+        if state.closed || !self.may_lead(&state, 1, caller) || !state.lanes.is_empty() {
+            return None;
+        }
+        state.numbers.requests += 1;
+        state.begin_immediate();
+        drop(state);
+        self.metrics.requests.increment(1);
+        self.metrics.immediate.increment(1);
+        let result = self.fs.core().resolve_path(path, options);
+        self.lead_on(result.is_ok());
+        Some(result)
+    }
+
+    /// Takes a request in. `again` for one that has been told [`Admission::Full`] before; `waker` is woken when there is room.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        request: Request,
+        caller: Caller,
+        again: bool,
+        waker: Option<&Waker>,
+    ) -> Result<Admission, Error> {
+        let mut state = self.lock();
+        if !again {
+            state.numbers.requests += 1;
+            self.metrics.requests.increment(1);
+        }
+        if state.closed {
+            state.numbers.failed += 1;
+            self.metrics.failed.increment(1);
+            return Err(Error::Closed);
+        }
+        let may_lead = self.may_lead(&state, request.len(), caller) && request.deadline.is_none();
+        if may_lead && state.lanes.is_empty() {
+            state.begin_immediate();
+            self.metrics.immediate.increment(1);
+            return Ok(Admission::Lead(request));
+        }
+        let now = Instant::now();
+        if request.deadline.is_some_and(|deadline| deadline <= now) {
+            state.numbers.timed_out += 1;
+            self.metrics.timed_out.increment(1);
+            return Err(Error::TimedOut);
+        }
+        if state.is_full(request.len()) {
+            self.purge(&mut state);
+        }
+        if state.is_full(request.len()) {
+            return self.no_room(state, request, waker);
+        }
+        let reply = Reply::new();
+        let deadline = request.deadline;
+        state.lanes.push(Queued { request, reply: Arc::clone(&reply), since: now });
+        let nobody_comes = !self.call_worker(&mut state, now, may_lead);
+        let admission = match (may_lead || nobody_comes).then(|| self.take(&mut state, now)).flatten() {
+            Some(batch) => Admission::Run(batch, reply),
+            None => Admission::Queued(reply),
+        };
+        drop(state);
+        if let (Admission::Queued(reply), Some(deadline), Caller::Returns) = (&admission, deadline, caller) {
+            self.timer.watch(self, deadline, reply);
+        }
+        Ok(admission)
+    }
+
+    fn no_room(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        request: Request,
+        waker: Option<&Waker>,
+    ) -> Result<Admission, Error> {
+        if state.settings.when_full == WhenFull::Wait {
+            state.tasks_for_room.extend(waker.cloned());
+            return Ok(Admission::Full(request));
+        }
+        state.numbers.rejected += 1;
+        self.metrics.rejected.increment(1);
+        Err(Error::Rejected { queued: state.lanes.n_paths(), capacity: state.settings.queue_capacity })
+    }
+
+    /// Blocks until so many paths fit, or the deadline has come: then `false`.
+    pub fn wait_for_room(&self, n_paths: usize, deadline: Option<Instant>) -> bool {
+        let mut state = self.lock();
+        while !state.closed && state.is_full(n_paths) {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return false;
+            }
+            state.n_threads_for_room += 1;
+            let waited = self.room.wait_timeout(state, left.unwrap_or(IDLE));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.n_threads_for_room -= 1;
+        }
+        true
+    }
+
+    /// Whether there is room for a path, with the waker kept where there is none.
+    pub fn poll_room(&self, waker: &Waker) -> bool {
+        let mut state = self.lock();
+        let waits = state.settings.when_full == WhenFull::Wait;
+        let is_ready = state.closed || !waits || !state.is_full(1);
+        if !is_ready {
+            state.tasks_for_room.push(waker.clone());
+        }
+        is_ready
+    }
+
+    /// Answers a request alone, by the thread that leads.
+    pub fn answer(self: &Arc<Self>, request: &Request) -> Result<Outcomes, Error> {
+        let result = self.fs.resolve(request.paths.as_batch(), &request.options);
+        self.lead_on(result.is_ok());
+        result
+    }
+
+    /// Runs a batch, and a little of what came meanwhile.
+    pub(super) fn lead(self: &Arc<Self>, batch: Batch) {
+        let mut next = Some(batch);
+        let mut rounds = ROUNDS_FOR_OTHERS;
+        while let Some(batch) = next {
+            self.run(batch);
+            next = self.finish(rounds > 0);
+            rounds = rounds.saturating_sub(1);
+        }
+    }
+
+    /// Ends an answer that a leading thread gave by itself.
+    fn lead_on(self: &Arc<Self>, is_ok: bool) {
+        let mut state = self.lock();
+        if is_ok {
+            state.numbers.answered += 1;
+        } else {
+            state.numbers.failed += 1;
+        }
+        if state.lanes.is_empty() && !state.closed {
+            state.in_flight -= 1;
+            return;
+        }
+        drop(state);
+        if let Some(batch) = self.finish(true) {
+            self.lead(batch);
+        }
+    }
+
+    /// One batch less is under way. Returns the next one where the caller shall run it: because it `may`, or nobody else will.
+    fn finish(self: &Arc<Self>, may: bool) -> Option<Batch> {
+        let mut state = self.lock();
+        state.in_flight -= 1;
+        let now = Instant::now();
+        let n_paths = state.lanes.n_paths();
+        let may = may && n_paths <= MOST_AT_ONCE && self.fs.core().router.is_immediate(n_paths);
+        let nobody_comes = !self.call_worker(&mut state, now, may);
+        let batch = (nobody_comes || may).then(|| self.take(&mut state, now)).flatten();
+        if state.is_idle() {
+            self.idle.notify_all();
+        }
+        batch
+    }
+
+    /// Takes the next batch if one can go, and counts it as under way.
+    fn take(&self, state: &mut State, now: Instant) -> Option<Batch> {
+        if state.in_flight >= state.settings.max_in_flight {
+            return None;
+        }
+        let State { lanes, settings, numbers, .. } = state;
+        let Next::Now(lane, flush) = lanes.next(settings, state.closed, now) else { return None };
+        let batch = lanes.take(lane, flush, settings, |dead| self.count_dead(dead, numbers));
+        for queued in &batch.requests {
+            self.metrics.waited(now.saturating_duration_since(queued.since));
+        }
+        state.in_flight += 1;
+        self.made_room(state);
+        Some(batch)
+    }
+
+    fn purge(&self, state: &mut State) {
+        let State { lanes, numbers, .. } = state;
+        lanes.purge(|dead| self.count_dead(dead, numbers));
+    }
+
+    /// Time-outs have been counted by whoever noticed them.
+    fn count_dead(&self, queued: &Queued, numbers: &mut Numbers) {
+        if queued.reply.is_cancelled() {
+            numbers.cancelled += 1;
+            self.metrics.cancelled.increment(1);
+        }
+    }
+
+    fn made_room(&self, state: &mut State) {
+        state.tasks_for_room.drain(..).for_each(Waker::wake);
+        if state.n_threads_for_room > 0 {
+            self.room.notify_all();
+        }
+    }
+
+    /// Sees to it that a worker takes what waits, unless the caller `takes` what can go now. Returns whether somebody will.
+    fn call_worker(self: &Arc<Self>, state: &mut State, now: Instant, takes: bool) -> bool {
+        let wanted = match state.lanes.next(&state.settings, state.closed, now) {
+            Next::Never => false,
+            Next::Now(..) => !takes && state.in_flight < state.settings.max_in_flight,
+            Next::At(at) => state.next_look.is_none_or(|look| at < look),
+        };
+        if !wanted {
+            return true;
+        }
+        if state.n_idle_workers > 0 {
+            self.work.notify_one();
+            return true;
+        }
+        if state.n_workers < state.settings.max_in_flight {
+            let inner = Arc::clone(self);
+            let thread = std::thread::Builder::new().name("warpath-batcher".to_owned());
+            if thread.spawn(move || inner.work()).is_ok() {
+                state.n_workers += 1;
+            }
+        }
+        state.n_workers > 0
+    }
+
+    /// A worker's life.
+    fn work(self: &Arc<Self>) {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            if let Some(batch) = self.take(&mut state, now) {
+                self.call_worker(&mut state, now, false);
+                drop(state);
+                self.run(batch);
+                state = self.lock();
+                state.in_flight -= 1;
+                if state.is_idle() {
+                    self.idle.notify_all();
+                }
+                continue;
+            }
+            if state.closed && state.lanes.is_empty() {
+                break;
+            }
+            let look = match state.lanes.next(&state.settings, state.closed, now) {
+                Next::At(at) if state.next_look.is_none_or(|look| at < look) => Some(at),
+                _ => None,
+            };
+            state.next_look = look.or(state.next_look);
+            state.n_idle_workers += 1;
+            let time = look.map_or(IDLE, |at| at.saturating_duration_since(now));
+            let waited = self.work.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            state.n_idle_workers -= 1;
+            if look.is_some() && state.next_look == look {
+                state.next_look = None;
+            }
+            if look.is_none() && waited.1.timed_out() && state.lanes.is_empty() {
+                break;
+            }
+        }
+        state.n_workers -= 1;
+        self.idle.notify_all();
+    }
+
+    /// Resolves a batch and hands out the answers.
+    fn run(&self, batch: Batch) {
+        let n_paths = batch.n_paths;
+        let _span = tracing::debug_span!("batch", paths = n_paths, flushed_by = batch.flush.name()).entered();
+        let max_batch_size = self.lock().settings.max_batch_size;
+        let begin = Instant::now();
+        let result = catch_unwind(AssertUnwindSafe(|| batch.resolve(self.fs.core(), max_batch_size)));
+        let result = result.unwrap_or_else(|_| {
+            let reason = "a batch panicked".to_owned();
+            Err(EngineError::Failed { engine: "batcher", reason }.into())
+        });
+        let engine_time = begin.elapsed();
+        let (result, n_unique) = match result {
+            Ok((outcomes, n_unique)) => (Ok(outcomes), n_unique),
+            Err(error) => (Err(error), n_paths),
+        };
+        let is_ok = result.is_ok();
+        let n_taken = batch.distribute(result) as u64;
+        self.metrics.batch(batch.flush, n_paths, n_unique, engine_time);
+        let mut state = self.lock();
+        let numbers = &mut state.numbers;
+        numbers.batches += 1;
+        numbers.batched_paths += n_paths as u64;
+        numbers.duplicate_paths += (n_paths - n_unique) as u64;
+        if is_ok {
+            numbers.answered += n_taken;
+        } else {
+            numbers.failed += n_taken;
+            self.metrics.failed.increment(n_taken);
+        }
+        for queued in &batch.requests {
+            self.count_dead(queued, numbers);
+        }
+    }
+
+    /// Notes a request whose deadline passed.
+    pub fn timed_out(&self) {
+        self.lock().numbers.timed_out += 1;
+        self.metrics.timed_out.increment(1);
+    }
+
+    /// Notes a request that was dropped before it was in the queue.
+    pub fn cancelled(&self) {
+        self.lock().numbers.cancelled += 1;
+        self.metrics.cancelled.increment(1);
+    }
+
+    /// Notes a request without paths, which needs no engine.
+    pub fn answered_nothing(&self) {
+        let mut state = self.lock();
+        state.numbers.requests += 1;
+        state.numbers.answered += 1;
+        self.metrics.requests.increment(1);
+    }
+
+    fn may_lead(&self, state: &State, n_paths: usize, caller: Caller) -> bool {
+        let is_free = state.settings.timeout.is_zero() && state.in_flight < state.settings.max_in_flight;
+        is_free
+            && match caller {
+                Caller::Blocks => true,
+                Caller::Returns => n_paths <= MOST_AT_ONCE && self.fs.core().router.is_immediate(n_paths),
+            }
+    }
+
+    /// Takes no more requests; those that wait are answered.
+    pub fn close(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.closed = true;
+        let nobody_comes = !self.call_worker(&mut state, Instant::now(), false);
+        let batch = nobody_comes.then(|| self.take(&mut state, Instant::now())).flatten();
+        self.made_room(&mut state);
+        drop(state);
+        self.work.notify_all();
+        self.timer.close();
+        if let Some(batch) = batch {
+            self.lead(batch);
+        }
+    }
+
+    /// Blocks until nothing waits and nothing runs, after [`Inner::close`].
+    pub fn wait_until_idle(&self) {
+        let mut state = self.lock();
+        while !state.is_idle() || state.n_workers > 0 {
+            state = self.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub fn settings(&self) -> Settings {
+        self.lock().settings.clone()
+    }
+
+    pub fn set(self: &Arc<Self>, settings: Settings) {
+        let mut state = self.lock();
+        state.settings = settings;
+        self.made_room(&mut state);
+        self.call_worker(&mut state, Instant::now(), false);
+        drop(state);
+        self.work.notify_all();
+    }
+
+    pub fn numbers(&self) -> Numbers {
+        self.lock().numbers
+    }
+
+    pub(super) fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn begin_immediate(&mut self) {
+        self.numbers.immediate += 1;
+        self.in_flight += 1;
+    }
+
+    /// Whether so many paths more do not fit. An empty queue takes any request.
+    fn is_full(&self, n_paths: usize) -> bool {
+        let queued = self.lanes.n_paths();
+        queued > 0 && queued.saturating_add(n_paths) > self.settings.queue_capacity
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.lanes.is_empty()
+    }
+}
+
+/// One path as a request.
+pub(super) fn one_path(path: &[u8], options: Options) -> Request {
+    let mut paths = PathBuffer::new();
+    paths.push(path);
+    Request::from(paths).options(options)
+}
