@@ -12,9 +12,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Bytes of paths that are resolved as one batch. About the L2 cache: a block is read, split, resolved and printed.
-const BLOCK: usize = 1 << 20;
-
 /// A path of more bytes is a sign that this is no list of paths.
 const MAX_RECORD: usize = 64 << 20;
 
@@ -96,8 +93,8 @@ impl Input {
         Ok(Input { sources })
     }
 
-    /// Fills the block with the next paths. False when there are none left.
-    pub fn next(&mut self, block: &mut Block) -> Result<bool> {
+    /// Fills the block with the next paths, about `n_bytes` of them. False when there are none left.
+    pub fn next(&mut self, block: &mut Block, n_bytes: usize) -> Result<bool> {
         loop {
             match self.sources.last_mut() {
                 None => return Ok(false),
@@ -109,7 +106,7 @@ impl Input {
                     return Ok(true);
                 }
                 Some(Source::List(list)) => {
-                    if list.next(block)? {
+                    if list.next(block, n_bytes)? {
                         return Ok(true);
                     }
                     self.sources.pop();
@@ -133,12 +130,12 @@ impl List {
     }
 
     /// Fills the block with whole paths: as many as fit, or those that came before the input paused.
-    fn next(&mut self, block: &mut Block) -> Result<bool> {
+    fn next(&mut self, block: &mut Block, n_bytes: usize) -> Result<bool> {
         block.delimiter = self.delimiter;
         let bytes = &mut block.bytes;
         bytes.clear();
-        bytes.reserve(BLOCK);
         bytes.append(&mut self.carry);
+        bytes.reserve(n_bytes.saturating_sub(bytes.len()));
         // Set as soon as the block holds a whole path.
         let mut deadline: Option<Instant> = None;
         while !self.at_end {
@@ -213,6 +210,8 @@ mod tests {
     use super::*;
     use std::io::Write;
 
+    const BLOCK: usize = 1 << 16;
+
     fn paths(bytes: &[u8]) -> Vec<Vec<u8>> {
         Block { bytes: bytes.to_vec(), delimiter: b'\n' }.paths().map(<[u8]>::to_vec).collect()
     }
@@ -235,7 +234,7 @@ mod tests {
         std::fs::write(&file, paths.join(&b'\n')).unwrap();
         let mut list = List::open(&file, b'\n').unwrap();
         let (mut block, mut read) = (Block::default(), Vec::new());
-        while list.next(&mut block).unwrap() {
+        while list.next(&mut block, BLOCK).unwrap() {
             read.extend(block.paths().map(<[u8]>::to_vec));
         }
         assert_eq!(read.len(), paths.len());
@@ -245,7 +244,7 @@ mod tests {
     #[test]
     fn what_is_no_list_is_refused() {
         let mut list = List::open("/dev/zero".as_ref(), b'\n').unwrap();
-        let error = format!("{:#}", list.next(&mut Block::default()).unwrap_err());
+        let error = format!("{:#}", list.next(&mut Block::default(), BLOCK).unwrap_err());
         assert!(error.starts_with("/dev/zero: a path of more than 64 MiB"), "{error}");
     }
 
@@ -257,12 +256,12 @@ mod tests {
         let mut list = List { name, fd: reader.into(), delimiter: b'\n', carry, at_end: false };
         let mut block = Block::default();
         writer.write_all(b"a\nb\nc").unwrap();
-        assert!(list.next(&mut block).unwrap());
+        assert!(list.next(&mut block, BLOCK).unwrap());
         assert_eq!(block.bytes, b"a\nb\n");
         writer.write_all(b"d\n").unwrap();
-        assert!(list.next(&mut block).unwrap());
+        assert!(list.next(&mut block, BLOCK).unwrap());
         assert_eq!(block.bytes, b"cd\n");
         drop(writer);
-        assert!(!list.next(&mut block).unwrap());
+        assert!(!list.next(&mut block, BLOCK).unwrap());
     }
 }

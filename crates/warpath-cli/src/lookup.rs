@@ -39,8 +39,14 @@ pub fn run(args: &LookupArgs) -> Result<ExitCode> {
 
     let chosen = engines::choose(args.engine)?;
     let engine = &*chosen.engine;
-    let format = Format { namespace: index.namespace(), only: args.only, delimiter: args.delimiter() };
-    let resolver = Resolver { engine, tables: index.tables(), plan: &plan, format: &format };
+    let format = Format::new(index.namespace(), args.only, args.delimiter());
+    let resolver = Resolver {
+        engine,
+        tables: index.tables(),
+        plan: &plan,
+        format: &format,
+        batch_bytes: chosen.batch_bytes,
+    };
     let report = pipeline::run(input, &resolver)?;
 
     if args.stats {

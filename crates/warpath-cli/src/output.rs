@@ -5,11 +5,10 @@ use warpath_core::{InodeId, LookupError, Namespace};
 
 /// How answers are printed.
 pub struct Format<'a> {
-    /// Tells the file system's inode numbers.
-    pub namespace: &'a Namespace,
-    pub only: Option<Only>,
-    /// What ends a line.
-    pub delimiter: u8,
+    /// The file system's number of each inode.
+    numbers: &'a [u64],
+    only: Option<Only>,
+    delimiter: u8,
 }
 
 /// Answers by status code: 0 is "found".
@@ -18,7 +17,12 @@ pub type Counts = [u64; LookupError::ALL.len() + 1];
 /// `\tINO\t`, at its longest.
 const MAX_NUMBER: usize = 22;
 
-impl Format<'_> {
+impl<'a> Format<'a> {
+    /// Takes numbers from a namespace; `delimiter` ends each line.
+    pub fn new(namespace: &'a Namespace, only: Option<Only>, delimiter: u8) -> Format<'a> {
+        Format { numbers: namespace.view().ino, only, delimiter }
+    }
+
     /// Writes the answers of some paths, and counts them.
     pub fn write(&self, paths: &[&[u8]], inodes: &[InodeId], statuses: &[u8], text: &mut Vec<u8>) -> Counts {
         let mut counts = Counts::default();
@@ -46,7 +50,7 @@ impl Format<'_> {
     }
 
     fn number(&self, inode: InodeId) -> u64 {
-        self.namespace.attributes(inode).map_or(0, |attributes| attributes.ino)
+        self.numbers.get(inode as usize).copied().unwrap_or(0)
     }
 }
 

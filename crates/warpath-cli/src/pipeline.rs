@@ -24,6 +24,8 @@ pub struct Resolver<'a> {
     pub tables: &'a Tables,
     pub plan: &'a Plan,
     pub format: &'a Format<'a>,
+    /// Bytes of paths in a batch, where the input gives as many at once.
+    pub batch_bytes: usize,
 }
 
 /// What came out of a run.
@@ -70,7 +72,7 @@ pub fn run(mut input: Input, resolver: &Resolver<'_>) -> Result<Report> {
         for number in 0.. {
             // No slot comes back where the writer has met a failure.
             let Ok(mut slot) = empty.recv() else { break };
-            if !input.next(&mut slot.block)? {
+            if !input.next(&mut slot.block, resolver.batch_bytes)? {
                 break;
             }
             slot.number = number;

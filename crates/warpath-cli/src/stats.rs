@@ -70,7 +70,7 @@ impl Stats<'_> {
         line(
             f,
             "paths/s",
-            format_args!("{} (engine alone {})", rate(seconds), rate(engine_time.as_secs_f64())),
+            format_args!("{} (engine alone {} a thread)", rate(seconds), rate(engine_time.as_secs_f64())),
         )
     }
 }
