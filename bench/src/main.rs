@@ -1,0 +1,37 @@
+//! Measures warpath. Every answer is checked: a wrong one ends the run.
+//!
+//! | command | what it measures |
+//! |---|---|
+//! | `core` | the CPU engine against its targets: two rivals in the same run, memory, build rate |
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod allocations;
+mod core;
+mod peers;
+mod record;
+mod trees;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: allocations::Counting = allocations::Counting;
+
+/// Measures warpath, and checks every answer.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The CPU engine against its targets and the two rivals that they name.
+    Core(core::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Core(arguments) => core::run(&arguments),
+    }
+}

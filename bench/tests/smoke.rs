@@ -1,0 +1,24 @@
+//! The benchmark runs, and gets right answers: it ends with an error where one is wrong.
+
+use std::process::Command;
+
+#[test]
+fn the_core_benchmark_runs_and_writes_its_record() {
+    let folder = std::env::temp_dir().join(format!("warpath-bench-{}", std::process::id()));
+    let output = Command::new(env!("CARGO_BIN_EXE_warpath-bench"))
+        .args(["core", "--quick", "--record"])
+        .arg(&folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let machine = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    let files: Vec<_> = std::fs::read_dir(machine).unwrap().map(|file| file.unwrap().path()).collect();
+    let csv = files.iter().find(|file| file.extension().is_some_and(|ending| ending == "csv")).unwrap();
+    let csv = std::fs::read_to_string(csv).unwrap();
+    for key in ["k14.random.1.warpath", "k14.random.all.over_flat", "k14.missing.1.share", "single.ns"] {
+        assert!(csv.lines().any(|line| line.starts_with(&format!("{key},"))), "{key} is missing:\n{csv}");
+    }
+    assert!(csv.starts_with("# machine: "), "{csv}");
+    assert_eq!(files.len(), 2);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
