@@ -10,6 +10,7 @@ needs() {
 build-essential   command -v cc
 findutils         command -v find
 util-linux        command -v setpriv && command -v unshare
+valgrind          command -v valgrind
 LIST
 }
 

@@ -410,7 +410,8 @@ fn single_calls<'a>(
     })
 }
 
-fn call_each(
+/// Resolves each path with a call of its own.
+pub fn call_each(
     one: &CpuEngine,
     tables: &Tables,
     plan: &Plan,

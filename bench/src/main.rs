@@ -3,11 +3,13 @@
 //! | command | what it measures |
 //! |---|---|
 //! | `core` | the CPU engine against its targets: two rivals in the same run, memory, build rate |
+//! | `instructions` | instructions a path of the CPU engine, held to bounds |
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod allocations;
 mod core;
+mod instructions;
 mod peers;
 mod record;
 mod trees;
@@ -28,10 +30,17 @@ struct Arguments {
 enum Command {
     /// The CPU engine against its targets and the two rivals that they name.
     Core(core::Arguments),
+    /// Instructions a path of the hot path, held to their bounds; needs valgrind.
+    Instructions(instructions::Arguments),
+    /// What `instructions` counts.
+    #[command(hide = true)]
+    HotPath(instructions::HotPath),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Core(arguments) => core::run(&arguments),
+        Command::Instructions(arguments) => instructions::run(&arguments),
+        Command::HotPath(arguments) => instructions::hot_path(&arguments),
     }
 }
