@@ -2,7 +2,7 @@
 
 use crate::isa::{InLine, Vectors};
 use crate::source::Source;
-use crate::{direct, hash, walk};
+use crate::{direct, hash, parent, walk};
 use warpath_core::hash::{Key, State};
 use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::{self, Slot};
@@ -92,12 +92,35 @@ impl Misses {
         Misses { numbers: [0; BLOCK_PATHS], len: 0 }
     }
 
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
     #[inline(always)]
     pub fn push(&mut self, number: usize) {
         if let Some(place) = self.numbers.get_mut(self.len) {
             *place = number as u16;
             self.len += 1;
         }
+    }
+
+    /// Writes a path over the one of this place in the list.
+    #[inline(always)]
+    pub fn put(&mut self, at: usize, number: usize) {
+        if let Some(place) = self.numbers.get_mut(at) {
+            *place = number as u16;
+        }
+    }
+
+    /// Forgets all paths but the first.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// The path of this place in the list.
+    #[inline(always)]
+    pub fn number(&self, at: usize) -> Option<usize> {
+        self.numbers().get(at).map(|&number| usize::from(number))
     }
 
     pub fn numbers(&self) -> &[u16] {
@@ -120,12 +143,15 @@ pub(crate) fn run<V: Vectors, S: Source>(
     for (inodes, statuses) in columns {
         let mut out = OutcomesMut { inodes, statuses };
         let block = Block { source, first, len: out.len() };
-        misses.len = 0;
+        misses.clear();
         if query.is_walk_only() {
             (0..block.len).for_each(|number| misses.push(number));
         } else {
             // SAFETY: the caller runs on a CPU with `V`'s instruction set.
-            unsafe { direct::run::<V, S>(&query, &block, &mut misses, &mut out) };
+            unsafe {
+                direct::run::<V, S>(&query, &block, &mut misses, &mut out);
+                parent::run::<V, S>(&query, &block, &mut misses, &mut out);
+            }
         }
         if misses.len > 0 {
             // SAFETY: as above.

@@ -7,7 +7,7 @@ use warpath_core::hash::{Key, State};
 use warpath_core::{OutcomesMut, layout, resolve};
 
 /// Paths between a path's hash and its probe: long enough for its line to come from memory.
-const AHEAD: usize = 32;
+pub(crate) const AHEAD: usize = 32;
 
 /// Answers the paths that are canonical as written; notes the others.
 ///
@@ -45,7 +45,7 @@ pub(crate) unsafe fn run<V: Vectors, S: Source>(
 
 /// What the path continues, if a hit of its whole key may be its answer: see [`resolve::direct`].
 #[inline(always)]
-fn state_before<'q>(query: &'q Query<'_>, path: &[u8]) -> Option<&'q State> {
+pub(crate) fn state_before<'q>(query: &'q Query<'_>, path: &[u8]) -> Option<&'q State> {
     let (&first, &last) = (path.first()?, path.last()?);
     if last == 0 || path.len() > layout::MAX_PATH as usize {
         return None;

@@ -1,8 +1,9 @@
 //! The engine for the CPU: the embedded default, and the one for small batches.
 //!
 //! A batch is cut into chunks for rayon's threads, a chunk into blocks. Within a block every path is hashed whole with SIMD
-//! and its line of the table prefetched; some paths later the line is probed ([`direct`]). What that misses is collected
-//! and walked, many paths interleaved, by a search over the prefixes of each ([`walk`]). What is rare (`..`, a rename that
+//! and its line of the table prefetched; some paths later the line is probed (`direct`). What that misses is collected:
+//! most of it lacks only its last component, which the probe of its directory shows (`parent`); the rest is walked, many
+//! paths interleaved, by a search over the prefixes of each (`walk`). What is rare (`..`, a rename that
 //! is not re-keyed) is left to the core's scalar twin.
 //!
 //! | module | what varies |
@@ -14,6 +15,7 @@ mod block;
 mod direct;
 mod hash;
 mod isa;
+mod parent;
 mod source;
 mod walk;
 

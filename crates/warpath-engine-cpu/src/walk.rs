@@ -124,7 +124,11 @@ impl<'p> Task<'p> {
         while end > from && path[end - 1] == b'/' {
             end -= 1;
         }
-        if end == from || path.len() > layout::MAX_PATH as usize || !is_plain(&path[from..end]) {
+        // SAFETY: the instruction set is the caller's duty.
+        if end == from
+            || path.len() > layout::MAX_PATH as usize
+            || !unsafe { is_plain::<V>(&path[from..end]) }
+        {
             return Begun::Odd;
         }
         let absolute = path[from] == b'/';
@@ -145,7 +149,7 @@ impl<'p> Task<'p> {
         }
         let as_written = from == 0 && !self.wants_directory;
         self.missing = if as_written && !query.is_walk_only() { end } else { end + 1 };
-        // SAFETY: the instruction set is the caller's duty.
+        // SAFETY: as above.
         match unsafe { self.ask_next::<V>(query) } {
             Ok(()) => Begun::Underway,
             Err(outcome) => Begun::Answered(outcome),
@@ -230,7 +234,8 @@ impl<'p> Task<'p> {
     /// The CPU has `V`'s instruction set.
     #[inline(always)]
     unsafe fn ask_next<V: Vectors>(&mut self, query: &Query<'_>) -> Result<(), Outcome> {
-        let Some(end) = self.next_end(query.is_walk_only()) else {
+        // SAFETY: the instruction set is the caller's duty.
+        let Some(end) = (unsafe { self.next_end::<V>(query.is_walk_only()) }) else {
             let first = self.exists + usize::from(self.path[self.exists] == b'/');
             let long = self.missing - first > layout::MAX_NAME as usize;
             let error =
@@ -238,19 +243,23 @@ impl<'p> Task<'p> {
             return Err(Err(error));
         };
         self.asked = end;
-        // SAFETY: the instruction set is the caller's duty.
+        // SAFETY: as above.
         self.key = unsafe { query.ask::<V>(&self.state, &self.path[self.base..end]) };
         Ok(())
     }
 
     /// Where the prefix to ask for next ends.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
     #[inline(always)]
-    fn next_end(&self, walk_only: bool) -> Option<usize> {
+    unsafe fn next_end<V: Vectors>(&self, walk_only: bool) -> Option<usize> {
         let end = self.path.len();
         let from = self.exists + 1;
         let slash_before = |to: usize| {
             let before = self.path.get(from..to)?;
-            before.iter().rposition(|&byte| byte == b'/').map(|at| from + at)
+            // SAFETY: the instruction set is the caller's duty.
+            unsafe { V::last_slash(before) }.map(|at| from + at)
         };
         if self.missing > end {
             // Nothing is known to be missing: the whole rest, or for a walk its parent first.
@@ -269,16 +278,15 @@ impl<'p> Task<'p> {
 }
 
 /// Whether the path has no NUL, no empty component within, and none that is `.` or `..`.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set.
 #[inline(always)]
-fn is_plain(path: &[u8]) -> bool {
-    let (Some(&first), Some((&last, before))) = (path.first(), path.split_last()) else { return false };
-    // Over all bytes without a branch, so that it vectorises. Hidden files look suspicious, too.
-    let mut suspicious = u8::from(last == 0) | u8::from(first == b'.');
-    for (&byte, &next) in before.iter().zip(&path[1..]) {
-        let dotted = u8::from(byte == b'/') & (u8::from(next == b'/') | u8::from(next == b'.'));
-        suspicious |= u8::from(byte == 0) | dotted;
-    }
-    suspicious == 0 || is_plain_by_component(path)
+pub(crate) unsafe fn is_plain<V: Vectors>(path: &[u8]) -> bool {
+    // Hidden files look odd, too.
+    // SAFETY: the instruction set is the caller's duty.
+    let odd = unsafe { V::looks_odd(path) } || path[0] == b'.';
+    !odd || is_plain_by_component(path)
 }
 
 /// As [`is_plain`], a component at a time.

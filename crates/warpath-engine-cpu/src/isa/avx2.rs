@@ -97,10 +97,61 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn looks_odd(bytes: &[u8]) -> bool {
+        let n = bytes.len();
+        if n < 33 {
+            // SAFETY: portable code needs no feature.
+            return unsafe { super::portable::Portable::looks_odd(bytes) };
+        }
+        // SAFETY: the caller has the features. Each step reads 32 bytes from `at` and from `at + 1`, and `at + 33 <= n`; the last
+        // step overlaps the one before.
+        unsafe {
+            let mut odd = _mm256_setzero_si256();
+            let mut at = 0;
+            loop {
+                let block = _mm256_loadu_si256(bytes.as_ptr().add(at).cast());
+                let next = _mm256_loadu_si256(bytes.as_ptr().add(at + 1).cast());
+                let dotted = _mm256_or_si256(equal_bytes(next, b'/'), equal_bytes(next, b'.'));
+                odd = _mm256_or_si256(odd, _mm256_and_si256(equal_bytes(block, b'/'), dotted));
+                odd = _mm256_or_si256(odd, equal_bytes(block, 0));
+                if at + 33 == n {
+                    break;
+                }
+                at = (at + 32).min(n - 33);
+            }
+            _mm256_testz_si256(odd, odd) == 0 || bytes[n - 1] == 0
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn last_slash(bytes: &[u8]) -> Option<usize> {
+        let mut end = bytes.len();
+        while end >= 32 {
+            // SAFETY: the caller has the features; the 32 bytes before `end` are there.
+            let slashes = unsafe {
+                let block = _mm256_loadu_si256(bytes.as_ptr().add(end - 32).cast());
+                _mm256_movemask_epi8(equal_bytes(block, b'/')) as u32
+            };
+            if slashes != 0 {
+                return Some(end - 32 + slashes.ilog2() as usize);
+            }
+            end -= 32;
+        }
+        bytes[..end].iter().rposition(|&byte| byte == b'/')
+    }
+
+    #[inline(always)]
     fn prefetch(line: *const Slot) {
         // SAFETY: a prefetch of any address is harmless.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
     }
+}
+
+/// All ones in each byte that is this one.
+#[inline(always)]
+unsafe fn equal_bytes(block: __m256i, byte: u8) -> __m256i {
+    // SAFETY: the caller has the features.
+    unsafe { _mm256_cmpeq_epi8(block, _mm256_set1_epi8(byte as i8)) }
 }
 
 /// A bit for each of eight words: whether they are equal where `compared` has ones.

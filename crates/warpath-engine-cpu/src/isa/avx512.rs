@@ -76,10 +76,58 @@ impl Vectors for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn looks_odd(bytes: &[u8]) -> bool {
+        // SAFETY: the caller has the features. Masked loads touch only `bytes`; the block of following bytes is one shorter.
+        unsafe {
+            let mut odd = 0;
+            let mut at = 0;
+            while at < bytes.len() {
+                let n = (bytes.len() - at).min(65) as u32;
+                let here = _bzhi_u64(!0, n.min(64));
+                let block = _mm512_maskz_loadu_epi8(here, bytes.as_ptr().add(at).cast());
+                let next = _mm512_maskz_loadu_epi8(
+                    _bzhi_u64(!0, n - 1),
+                    bytes.as_ptr().add(at).wrapping_add(1).cast(),
+                );
+                odd |= equal_bytes(block, 0) & here;
+                odd |= equal_bytes(block, b'/') & (equal_bytes(next, b'/') | equal_bytes(next, b'.'));
+                at += 64;
+            }
+            odd != 0
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn last_slash(bytes: &[u8]) -> Option<usize> {
+        let mut end = bytes.len();
+        while end > 0 {
+            let n = end.min(64);
+            // SAFETY: the caller has the features. The masked load touches only `bytes[end - n..end]`.
+            let slashes = unsafe {
+                let here = _bzhi_u64(!0, n as u32);
+                let block = _mm512_maskz_loadu_epi8(here, bytes.as_ptr().add(end - n).cast());
+                equal_bytes(block, b'/')
+            };
+            if slashes != 0 {
+                return Some(end - n + slashes.ilog2() as usize);
+            }
+            end -= n;
+        }
+        None
+    }
+
+    #[inline(always)]
     fn prefetch(line: *const Slot) {
         // SAFETY: a prefetch of any address is harmless.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
     }
+}
+
+/// A bit for each byte that is this one.
+#[inline(always)]
+unsafe fn equal_bytes(block: __m512i, byte: u8) -> u64 {
+    // SAFETY: the caller has the features.
+    unsafe { _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(byte as i8)) }
 }
 
 /// `(w0 + k0) * (w1 + k1)` of each unit.

@@ -29,6 +29,21 @@ pub(crate) trait Vectors: Copy {
     /// The CPU has the instruction set.
     unsafe fn find_in_line(line: &[Slot; 4], key: &Key) -> InLine;
 
+    /// Whether the bytes hold a NUL, or a slash before a slash or a dot.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn looks_odd(bytes: &[u8]) -> bool;
+
+    /// Where the last slash is.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    #[inline(always)]
+    unsafe fn last_slash(bytes: &[u8]) -> Option<usize> {
+        bytes.iter().rposition(|&byte| byte == b'/')
+    }
+
     /// Asks for the line to be brought into the cache.
     fn prefetch(line: *const Slot);
 }

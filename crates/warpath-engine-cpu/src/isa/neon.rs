@@ -62,6 +62,12 @@ impl Vectors for Neon {
     }
 
     #[inline(always)]
+    unsafe fn looks_odd(bytes: &[u8]) -> bool {
+        // SAFETY: portable code needs no feature.
+        unsafe { Portable::looks_odd(bytes) }
+    }
+
+    #[inline(always)]
     fn prefetch(line: *const Slot) {
         // SAFETY: a prefetch of any address is harmless.
         unsafe { std::arch::asm!("prfm pldl1keep, [{}]", in(reg) line, options(nostack, preserves_flags)) }

@@ -32,6 +32,17 @@ impl Vectors for Portable {
     }
 
     #[inline(always)]
+    unsafe fn looks_odd(bytes: &[u8]) -> bool {
+        let Some((&last, before)) = bytes.split_last() else { return false };
+        // Over all bytes without a branch, so that it vectorises.
+        let mut odd = last == 0;
+        for (&byte, &next) in before.iter().zip(&bytes[1..]) {
+            odd |= (byte == 0) | ((byte == b'/') & ((next == b'/') | (next == b'.')));
+        }
+        odd
+    }
+
+    #[inline(always)]
     fn prefetch(_line: *const Slot) {}
 }
 
