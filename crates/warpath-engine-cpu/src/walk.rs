@@ -124,11 +124,11 @@ impl<'p> Task<'p> {
         while end > from && path[end - 1] == b'/' {
             end -= 1;
         }
+        if end == from || path.len() > layout::MAX_PATH as usize {
+            return Begun::Odd;
+        }
         // SAFETY: the instruction set is the caller's duty.
-        if end == from
-            || path.len() > layout::MAX_PATH as usize
-            || !unsafe { is_plain::<V>(&path[from..end]) }
-        {
+        if !unsafe { is_plain::<V>(&path[from..end]) } {
             return Begun::Odd;
         }
         let absolute = path[from] == b'/';
