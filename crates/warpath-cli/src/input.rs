@@ -45,6 +45,8 @@ impl Block {
 pub struct Input {
     /// In reverse order: the next one is the last.
     sources: Vec<Source>,
+    /// Time spent reading and waiting for what there is to read.
+    pub time: Duration,
 }
 
 enum Source {
@@ -90,11 +92,18 @@ impl Input {
             sources.push(Source::List(List::standard_input(args.delimiter())?));
         }
         sources.reverse();
-        Ok(Input { sources })
+        Ok(Input { sources, time: Duration::ZERO })
     }
 
     /// Fills the block with the next paths, about `n_bytes` of them. False when there are none left.
     pub fn next(&mut self, block: &mut Block, n_bytes: usize) -> Result<bool> {
+        let begin = Instant::now();
+        let more = self.fill(block, n_bytes);
+        self.time += begin.elapsed();
+        more
+    }
+
+    fn fill(&mut self, block: &mut Block, n_bytes: usize) -> Result<bool> {
         loop {
             match self.sources.last_mut() {
                 None => return Ok(false),

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 use warpath_core::{Index, InodeId, Options};
-use warpath_sources::live::{Scan, ScanOptions, Summary, scan};
+use warpath_sources::live::{Scan, ScanOptions, ScanSummary, scan};
 
 /// Answers all paths; the exit code says whether all were found.
 pub fn run(args: &LookupArgs) -> Result<ExitCode> {
@@ -96,7 +96,7 @@ fn start(tree: &mut Scan, args: &LookupArgs) -> Result<InodeId> {
 }
 
 /// One line for all that the scan could not read.
-fn warn(summary: &Summary) {
+fn warn(summary: &ScanSummary) {
     let Some(first) = summary.examples.first() else { return };
     let (path, n) = (first.path.display(), summary.unreadable);
     let (directories, them) = if n == 1 { ("directory", "it") } else { ("directories", "them") };

@@ -34,6 +34,8 @@ pub struct Report {
     pub counts: Counts,
     /// From the first read to the last write.
     pub time: Duration,
+    /// Reading the input and waiting for it.
+    pub read_time: Duration,
     /// In the engine, all threads together.
     pub engine_time: Duration,
 }
@@ -87,7 +89,7 @@ pub fn run(mut input: Input, resolver: &Resolver<'_>) -> Result<Report> {
     let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     read?;
     let report = written?;
-    Ok(Report { time: begin.elapsed(), ..report })
+    Ok(Report { time: begin.elapsed(), read_time: input.time, ..report })
 }
 
 impl Resolver<'_> {

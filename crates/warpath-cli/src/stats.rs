@@ -5,11 +5,11 @@ use crate::pipeline::Report;
 use std::fmt::{Display, Formatter, Result};
 use std::time::Duration;
 use warpath_core::{EngineInfo, Index};
-use warpath_sources::live::Summary;
+use warpath_sources::live::ScanSummary;
 
 /// Everything that `--stats` prints, a name and its value a line.
 pub struct Stats<'a> {
-    pub scan: &'a Summary,
+    pub scan: &'a ScanSummary,
     pub index: &'a Index,
     pub build_time: Duration,
     pub info: EngineInfo,
@@ -28,7 +28,7 @@ impl Display for Stats<'_> {
 
 impl Stats<'_> {
     fn scan(&self, f: &mut Formatter<'_>) -> Result {
-        let Summary { entries, directories, symlinks, files, hard_links, .. } = *self.scan;
+        let ScanSummary { entries, directories, symlinks, files, hard_links, .. } = *self.scan;
         let kinds = format!(
             "{} ({} directories, {} links, {} others; {} further hard links)",
             grouped(entries),
@@ -56,7 +56,7 @@ impl Stats<'_> {
     }
 
     fn answers(&self, f: &mut Formatter<'_>) -> Result {
-        let Report { counts, time, engine_time, .. } = self.report;
+        let Report { counts, time, read_time, engine_time } = self.report;
         let n_paths: u64 = counts.iter().sum();
         line(f, "paths", grouped(n_paths))?;
         for (status, &count) in
@@ -65,7 +65,12 @@ impl Stats<'_> {
             line(f, &format!("  {}", status_name(status as u8)), grouped(count))?;
         }
         let seconds = time.as_secs_f64();
-        line(f, "time", format_args!("{seconds:.3} s from the first path to the last answer"))?;
+        let reading = read_time.as_secs_f64();
+        line(
+            f,
+            "time",
+            format_args!("{seconds:.3} s, of which {reading:.3} s waiting for paths and reading them"),
+        )?;
         let rate = |seconds: f64| grouped((n_paths as f64 / seconds.max(1e-9)) as u64);
         line(
             f,

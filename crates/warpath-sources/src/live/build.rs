@@ -2,7 +2,7 @@
 
 use super::listing::{Found, Kind, Listing, Progress, TOP};
 use super::walk::Walk;
-use super::{ScanError, ScanOptions, Summary, Unreadable, host_path};
+use super::{ScanError, ScanOptions, ScanSummary, Unreadable, host_path};
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -22,7 +22,7 @@ pub fn build(
     top: InodeId,
     walk: &Walk,
     options: &ScanOptions<'_>,
-) -> Result<Summary, ScanError> {
+) -> Result<ScanSummary, ScanError> {
     thread::scope(|scope| {
         // Dropped before the scope ends, whatever happens here: then the workers come to their end too.
         let (sender, listings) = sync_channel(WAITING_LISTINGS);
@@ -49,16 +49,20 @@ struct Builder<'n> {
     directories: Vec<InodeId>,
     /// Inodes that may have further names, by device and inode number.
     linked: HashMap<u64, HashMap<u64, InodeId, foldhash::fast::RandomState>>,
-    summary: Summary,
+    summary: ScanSummary,
 }
 
 impl<'n> Builder<'n> {
     fn new(namespace: &'n mut Namespace, top: InodeId) -> Builder<'n> {
         let directories = vec![top];
-        Builder { namespace, directories, linked: HashMap::new(), summary: Summary::default() }
+        Builder { namespace, directories, linked: HashMap::new(), summary: ScanSummary::default() }
     }
 
-    fn run(mut self, listings: Receiver<Listing>, options: &ScanOptions<'_>) -> Result<Summary, ScanError> {
+    fn run(
+        mut self,
+        listings: Receiver<Listing>,
+        options: &ScanOptions<'_>,
+    ) -> Result<ScanSummary, ScanError> {
         for listing in listings {
             self.add(&listing)?;
             if let Some(progress) = options.progress {
@@ -210,7 +214,7 @@ mod tests {
     use std::path::Path;
     use warpath_core::ROOT;
 
-    fn built(top: &Path, n_spare: usize) -> (Namespace, Summary) {
+    fn built(top: &Path, n_spare: usize) -> (Namespace, ScanSummary) {
         let options = ScanOptions { in_root: true, ..ScanOptions::default() };
         let walk = Walk::open(top, &options, Exclude::new(&["**/left/out".to_owned()]).unwrap()).unwrap();
         walk.limit_descriptors(n_spare);

@@ -56,13 +56,13 @@ pub struct Scan {
     /// The scanned directory within it: the root, if that was asked for.
     pub root: InodeId,
     /// What was seen.
-    pub summary: Summary,
+    pub summary: ScanSummary,
     in_root: bool,
 }
 
 /// What a scan has seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
+pub struct ScanSummary {
     /// Names below the scanned directory; hard links count each.
     pub entries: u64,
     /// Directories among them, those that are not indexed included.
@@ -143,7 +143,7 @@ pub enum ScanError {
 ///
 /// # Errors
 /// [`ScanError`] when `directory` can't be read, a glob is bad, or the namespace is full. Nothing below
-/// `directory` makes the scan fail: it is counted in the [`Summary`].
+/// `directory` makes the scan fail: it is counted in the [`ScanSummary`].
 pub fn scan(directory: &Path, options: &ScanOptions<'_>) -> Result<Scan, ScanError> {
     let begin = Instant::now();
     let exclude = exclude::Exclude::new(&options.exclude)?;

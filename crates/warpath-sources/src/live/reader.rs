@@ -1,13 +1,14 @@
 //! Reading one directory after the other.
 
-use super::filesystem::{self, Trust, WANTED, device, file_type};
-use super::listing::{Found, Kind, Listing, Progress};
+use super::filesystem::{self, Trust, WANTED, device};
+use super::listing::{Found, Kind, Listing, Progress, Token};
 use super::walk::{Descriptor, Parent, Place, Waiting, Walk};
 use rustix::buffer::spare_capacity;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, RawDir, RawDirEntry, Statx, readlinkat_raw, statx};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{SendError, SyncSender};
 use warpath_core::Attributes;
@@ -45,6 +46,12 @@ struct Open {
     descriptor: Arc<Descriptor>,
     stat: Statx,
     trust: Trust,
+}
+
+/// What was a link when its name was read, and is none now.
+enum NoLink {
+    Vanished,
+    Replaced,
 }
 
 /// Why a directory is not listed, and what is known of it nevertheless.
@@ -151,7 +158,7 @@ impl<'w> Reader<'w> {
         &self,
         listing: Listing,
         parent: &Arc<Parent>,
-        directories: &mut Vec<(u32, CString)>,
+        directories: &mut Vec<(Token, CString)>,
     ) -> Result<(), Unheard> {
         self.listings.send(listing)?;
         if !directories.is_empty() {
@@ -166,9 +173,9 @@ impl<'w> Reader<'w> {
         open: &Open,
         entry: &RawDirEntry<'_>,
         listing: &mut Listing,
-        directories: &mut Vec<(u32, CString)>,
+        directories: &mut Vec<(Token, CString)>,
     ) {
-        let (directory, name) = (&open.descriptor.fd, entry.file_name());
+        let name = entry.file_name();
         if name == c"." || name == c".." {
             return;
         }
@@ -176,34 +183,24 @@ impl<'w> Reader<'w> {
             listing.vanished += 1;
             return;
         };
-        let kind = match &stat {
+        let file_type = match &stat {
             Some(stat) => FileType::from_raw_mode(stat.stx_mode.into()),
             None => entry.file_type(),
         };
         let at = listing.store(name.to_bytes());
-        let mut as_directory = || {
-            let token = self.walk.token();
-            directories.push((token, name.to_owned()));
-            Kind::Directory(token)
-        };
-        let kind = match kind {
-            // What is of no known type is treated as a directory that can't be read: it can't be opened as one.
-            FileType::Directory | FileType::Unknown => as_directory(),
-            FileType::Symlink => match read_target(directory, name, &mut self.target) {
-                Ok(target) => Kind::Symlink(Some(listing.store(target))),
-                Err(Errno::NOENT) => {
+        let kind = match file_type {
+            FileType::Symlink => match self.link(open, name, listing) {
+                Ok(target) => Kind::Symlink(target),
+                Err(NoLink::Vanished) => {
                     listing.vanished += 1;
                     return;
                 }
-                // No link any more: to open it as a directory will tell.
-                Err(Errno::INVAL) => as_directory(),
-                Err(_) => Kind::Symlink(None),
+                Err(NoLink::Replaced) => self.directory(name, directories),
             },
-            kind => Kind::File(file_type(kind)),
-        };
-        let kind = match kind {
-            Kind::Symlink(_) if !open.trust.link_targets => Kind::Symlink(None),
-            kind => kind,
+            // What is of no known type is treated as a directory: to open it will tell, and where it can't be
+            // opened as one, nothing below it is called missing.
+            FileType::Directory | FileType::Unknown => self.directory(name, directories),
+            other => Kind::File(filesystem::file_type(other)),
         };
         let here = device(&open.stat);
         let may_be_linked = stat.as_ref().is_none_or(|stat| stat.stx_nlink > 1 && device(stat) == here);
@@ -212,6 +209,31 @@ impl<'w> Reader<'w> {
             None => Attributes { ino: entry.ino(), ..Attributes::default() },
         };
         listing.entries.push(Found { name: at, kind, attributes, may_be_linked });
+    }
+
+    /// A sub-directory, to be read once the listing is sent.
+    fn directory(&self, name: &CStr, directories: &mut Vec<(Token, CString)>) -> Kind {
+        let token = self.walk.token();
+        directories.push((token, name.to_owned()));
+        Kind::Directory(token)
+    }
+
+    /// Reads where a link leads; nothing where that can't be told.
+    fn link(
+        &mut self,
+        open: &Open,
+        name: &CStr,
+        listing: &mut Listing,
+    ) -> Result<Option<Range<u32>>, NoLink> {
+        if !open.trust.link_targets {
+            return Ok(None);
+        }
+        match read_target(&open.descriptor.fd, name, &mut self.target) {
+            Ok(target) => Ok(Some(listing.store(target))),
+            Err(Errno::NOENT) => Err(NoLink::Vanished),
+            Err(Errno::INVAL) => Err(NoLink::Replaced),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Asks `stat` of an entry where that is wanted or needed. Directories are asked when they are opened.
