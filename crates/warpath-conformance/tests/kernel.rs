@@ -1,4 +1,5 @@
 //! The kernel confirms every case, and the reference resolver in every mode.
+#![cfg(target_os = "linux")]
 
 use std::os::fd::AsFd;
 use warpath_conformance::cases::{Expected, Group, groups};

@@ -1,4 +1,5 @@
 //! Changes of a namespace refuse and do what the kernel's system calls refuse and do on the same tree.
+#![cfg(target_os = "linux")]
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;

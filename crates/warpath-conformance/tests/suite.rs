@@ -4,7 +4,6 @@ use std::fmt::Debug;
 use std::sync::{Arc, LazyLock};
 use warpath_conformance::broken::{BrokenEngine, Fault};
 use warpath_conformance::broken_tables::{BrokenTableEngine, TableFault};
-use warpath_conformance::differential;
 use warpath_conformance::library::{Library, ReferenceEngine};
 use warpath_conformance::scalar::ScalarEngine;
 use warpath_conformance::suite::{Config, Failure, MakeEngine, run_suite};
@@ -78,8 +77,10 @@ fn every_engine_that_reads_tables_wrongly_is_rejected() {
 }
 
 /// The comparison with the kernel finds a fault too, and makes the case small.
+#[cfg(target_os = "linux")]
 #[test]
 fn the_kernel_rejects_a_broken_engine() {
+    use warpath_conformance::differential;
     let make_engine = || make(BrokenTableEngine::new(TableFault::ComparesKindToo));
     let config = differential::Config { seed: 1, n_cases: 50_000, n_threads: 1, engine: Some(&make_engine) };
     let Err(differential::Failure::Differs { difference, .. }) = differential::run(&config) else {

@@ -1,4 +1,5 @@
 //! The CPU engine's answers are the kernel's: CI's share of the long run that `docs/conformance.md` tells of. Needs root.
+#![cfg(target_os = "linux")]
 
 use warpath_conformance::differential::{Config, run};
 use warpath_core::{Engine, EngineError};

@@ -1,5 +1,4 @@
-//! `differential --cases N [--seed S] [--threads T] [--engine NAME]`: random cases against the kernel.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program's output")]
+//! The program, where there is a kernel to compare with.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,7 +40,7 @@ fn random_seed() -> u64 {
     fastrand::u64(..) >> 32
 }
 
-fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let result = arguments().and_then(|arguments| {
         // The reference needs no index: it is asked without one.
         let library = Arc::default();
