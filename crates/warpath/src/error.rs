@@ -19,6 +19,14 @@ pub enum Error {
     /// Every engine of the device failed; this is what the last one said.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The device has no engine of this name.
+    #[error("there is no engine `{name}`; there are: {engines}")]
+    NoSuchEngine {
+        /// The name that was given.
+        name: String,
+        /// The engines there are.
+        engines: String,
+    },
     /// The index could not be made.
     #[error(transparent)]
     Index(#[from] IndexError),

@@ -3,11 +3,12 @@
 use crate::executor::Executor;
 use crate::future::{BatchLookupFuture, ResolveFuture};
 use crate::rekey::Rekeyer;
-use crate::router::Router;
+use crate::router::{Explanation, Router};
 use crate::store::Store;
 use crate::{Device, Error};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use warpath_core::batch::PathBuffer;
 use warpath_core::index::{Change, ChangeError};
 use warpath_core::namespace::{Removed, Renamed};
@@ -57,6 +58,9 @@ pub(crate) struct Core {
     pub router: Router,
     pub executor: Executor,
     pub rekeyer: Rekeyer,
+    calibrating: AtomicBool,
+    /// The core itself, for threads that work for it.
+    me: Weak<Core>,
 }
 
 struct Handle {
@@ -91,9 +95,12 @@ impl GpuFilesystem {
     /// # Errors
     /// [`Error::Engine`] when a device of one engine can't be opened.
     pub fn from_index(device: &Device, index: Index) -> Result<GpuFilesystem, Error> {
-        let core = Arc::new(Core {
+        let router = Router::new(device)?;
+        let core = Arc::new_cyclic(|me| Core {
             store: Store::new(index),
-            router: Router::new(device)?,
+            router,
+            calibrating: AtomicBool::new(false),
+            me: Weak::clone(me),
             executor: Executor::default(),
             rekeyer: Rekeyer::default(),
         });
@@ -298,6 +305,41 @@ impl GpuFilesystem {
         self.core.router.describe()
     }
 
+    /// Where a batch would go now, and why.
+    ///
+    /// # Example
+    /// ```
+    /// # use warpath::{Device, GpuFilesystem, PathBatch};
+    /// let fs = GpuFilesystem::new(&Device::system_default().unwrap(), 16)?;
+    /// fs.calibrate();
+    /// println!("{}", fs.explain(&PathBatch::from_strs(&["/a"; 1000])));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn explain(&self, batch: &PathBatch<'_>) -> Explanation {
+        self.core.router.explain(batch)
+    }
+
+    /// Sends every batch to the engine of this name first, such as `cpu` or `cuda`; with `None`, to the best one again.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEngine`] when the device has none of that name; nothing has changed then.
+    pub fn force_engine(&self, name: Option<&str>) -> Result<(), Error> {
+        if self.core.router.force(name) {
+            return Ok(());
+        }
+        let name = name.unwrap_or_default().to_owned();
+        Err(Error::NoSuchEngine { name, engines: self.engines().join("; ") })
+    }
+
+    /// Measures the engines of a device that has several, with paths of the tree: about 50 ms an engine. Happens by itself, in the
+    /// background, at the first batch and whenever the tree has become four times as large or as small; until then batches go to the
+    /// CPU where it is one of the engines. Does nothing for a device of one engine.
+    pub fn calibrate(&self) {
+        if self.core.router.is_multiple() {
+            self.core.router.calibrate(&self.core.store);
+        }
+    }
+
     /// The number of the current version; grows with every change.
     pub fn version(&self) -> u64 {
         self.core.store.tables().version()
@@ -332,7 +374,30 @@ impl Core {
             });
         }
         let (version, plan) = self.store.plan(options)?;
-        self.router.resolve(&version.tables, &plan, batch, out)
+        self.router.resolve(&version.tables, &plan, batch, out)?;
+        if self.router.wants_calibration(version.tables.n_entries()) {
+            self.start_calibration();
+        }
+        Ok(())
+    }
+
+    /// Measures the engines in the background.
+    #[cold]
+    fn start_calibration(&self) {
+        if self.calibrating.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let me = Weak::clone(&self.me);
+        let calibrate = move || {
+            if let Some(core) = me.upgrade() {
+                core.router.calibrate(&core.store);
+                core.calibrating.store(false, Ordering::Release);
+            }
+        };
+        let thread = std::thread::Builder::new().name("warpath-calibrate".to_owned());
+        if thread.spawn(calibrate).is_err() {
+            self.calibrating.store(false, Ordering::Release);
+        }
     }
 
     #[inline]

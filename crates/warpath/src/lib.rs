@@ -41,6 +41,7 @@ pub use device::Device;
 pub use error::Error;
 pub use filesystem::GpuFilesystem;
 pub use future::{BatchLookupFuture, LookupFuture, ResolveFuture};
+pub use router::{CostLine, EngineCost, Explanation, Reason, Share};
 pub use warpath_core as core;
 pub use warpath_core::batch::PathBuffer;
 pub use warpath_core::index::{Change, ChangeError, IndexError};

@@ -1,5 +1,6 @@
 //! One engine of a device: made when it is first needed, left alone for a while after it failed, made anew after a loss.
 
+use super::model::Model;
 use crate::device::Candidate;
 use arc_swap::ArcSwap;
 use std::any::Any;
@@ -20,6 +21,7 @@ const PAUSE_AFTER_LOSS: Duration = Duration::from_millis(100);
 /// An engine's place in a device.
 pub(crate) struct Seat {
     candidate: Candidate,
+    pub model: Model,
     state: ArcSwap<State>,
     /// Held while the engine is made, so that it is made once.
     making: Mutex<()>,
@@ -40,7 +42,7 @@ struct Failed {
 
 impl Seat {
     pub fn new(candidate: Candidate) -> Seat {
-        Seat { candidate, state: ArcSwap::default(), making: Mutex::new(()) }
+        Seat { candidate, model: Model::default(), state: ArcSwap::default(), making: Mutex::new(()) }
     }
 
     pub fn name(&self) -> &str {
