@@ -1,9 +1,11 @@
 //! What batches can run on, and in which order it is tried.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use warpath_core::{Engine, EngineError};
 use warpath_engine_cpu::CpuEngine;
+#[cfg(feature = "wgpu")]
+use warpath_engine_wgpu::{WgpuEngine, WgpuOptions};
 
 /// Makes an engine; called anew after the engine's device was lost.
 type MakeEngine = dyn Fn() -> Result<Arc<dyn Engine>, EngineError> + Send + Sync;
@@ -52,7 +54,8 @@ impl Device {
     /// Every device of this machine, each alone, the best first and the CPU last. Software adapters, which compute on the CPU
     /// and are slower than its own engine, are left out.
     pub fn all() -> Vec<Device> {
-        vec![Device::cpu()]
+        static FOUND: OnceLock<Vec<Device>> = OnceLock::new();
+        FOUND.get_or_init(|| gpus().into_iter().chain([Device::cpu()]).collect()).clone()
     }
 
     /// The CPU.
@@ -62,6 +65,26 @@ impl Device {
             description: "cpu".into(),
             immediate: true,
             make: Arc::new(|| Ok(Arc::new(CpuEngine::new()))),
+        })
+    }
+
+    /// A GPU through Vulkan, Metal or DX12: the first adapter whose name holds `name` in any case, software adapters too, or without a
+    /// name the best hardware. It is opened by the file system.
+    #[cfg(feature = "wgpu")]
+    pub fn wgpu(name: Option<&str>) -> Device {
+        let adapter = name.map(str::to_owned);
+        let description = match name {
+            Some(name) => format!("wgpu: {name}"),
+            None => "wgpu: the best adapter".to_owned(),
+        };
+        Device::of(Candidate {
+            name: "wgpu".into(),
+            description: description.into(),
+            immediate: false,
+            make: Arc::new(move || {
+                let options = WgpuOptions { adapter: adapter.clone(), ..WgpuOptions::default() };
+                Ok(Arc::new(WgpuEngine::new(&options)?))
+            }),
         })
     }
 
@@ -129,6 +152,26 @@ impl Device {
         }
         (seats, n_own)
     }
+}
+
+/// The GPUs of this machine that engines of this build can use, the best first.
+fn gpus() -> Vec<Device> {
+    let mut devices = Vec::new();
+    #[cfg(feature = "wgpu")]
+    devices.extend(wgpu_adapters());
+    devices
+}
+
+/// Hardware adapters, each once: one that several interfaces show is taken through the first.
+#[cfg(feature = "wgpu")]
+fn wgpu_adapters() -> Vec<Device> {
+    let mut names: Vec<String> = Vec::new();
+    for adapter in warpath_engine_wgpu::adapters() {
+        if !adapter.software && adapter.unusable.is_none() && !names.contains(&adapter.name) {
+            names.push(adapter.name);
+        }
+    }
+    names.iter().map(|name| Device::wgpu(Some(name))).collect()
 }
 
 impl fmt::Display for Device {

@@ -45,3 +45,18 @@ description!(
     warpath::Device::system_default().ok_or("there is always a device"),
     "description/tests.rs"
 );
+
+/// The best adapter, or a software one: Mesa's is on every machine of the tests.
+#[cfg(feature = "wgpu")]
+fn any_adapter() -> Result<warpath::Device, warpath::Error> {
+    let hardware = warpath::Device::wgpu(None);
+    if warpath::GpuFilesystem::new(&hardware, 0).is_ok() {
+        return Ok(hardware.without_fallback());
+    }
+    let software = warpath::Device::wgpu(Some("llvmpipe"));
+    warpath::GpuFilesystem::new(&software, 0)?;
+    Ok(software.without_fallback())
+}
+
+#[cfg(feature = "wgpu")]
+description!(wgpu, super::any_adapter(), "description/tests.rs", "description/benchmark.rs");
