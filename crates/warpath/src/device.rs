@@ -156,10 +156,12 @@ impl Device {
 
 /// The GPUs of this machine that engines of this build can use, the best first.
 fn gpus() -> Vec<Device> {
-    let mut devices = Vec::new();
-    #[cfg(feature = "wgpu")]
-    devices.extend(wgpu_adapters());
-    devices
+    [wgpu_adapters()].into_iter().flatten().collect()
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu_adapters() -> Vec<Device> {
+    vec![]
 }
 
 /// Hardware adapters, each once: one that several interfaces show is taken through the first.
