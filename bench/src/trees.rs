@@ -12,12 +12,7 @@ pub struct Tree {
     /// For people.
     pub title: String,
     pub index: Index,
-    source: Source,
-}
-
-enum Source {
-    Synthetic(Synthetic),
-    Listed(Listed),
+    paths: Box<dyn Paths>,
 }
 
 impl Tree {
@@ -25,28 +20,25 @@ impl Tree {
     pub fn synthetic(k: u32, seed: u64) -> Result<Tree> {
         let (namespace, tree) = Synthetic::new(k, seed).build();
         let title = format!("synthetic, 2^{k} entries");
-        Tree::new(format!("k{k}"), title, namespace, Source::Synthetic(tree))
+        Tree::new(format!("k{k}"), title, namespace, Box::new(tree))
     }
 
     /// The tree of a list of paths, a path a line.
     pub fn listed(key: &str, title: &str, list: &Path) -> Result<Tree> {
         let (namespace, _, listed) =
             Listed::read(list).with_context(|| format!("reading {}", list.display()))?;
-        Tree::new(key.to_owned(), title.to_owned(), namespace, Source::Listed(listed))
+        Tree::new(key.to_owned(), title.to_owned(), namespace, Box::new(listed))
     }
 
-    fn new(key: String, title: String, mut namespace: Namespace, source: Source) -> Result<Tree> {
+    fn new(key: String, title: String, mut namespace: Namespace, paths: Box<dyn Paths>) -> Result<Tree> {
         add_links(&mut namespace);
         namespace.shrink_to_fit();
-        Ok(Tree { key, title, index: Index::build(namespace)?, source })
+        Ok(Tree { key, title, index: Index::build(namespace)?, paths })
     }
 
     /// Paths with their answers.
     pub fn draw(&self, mix: &Mix, n: usize, seed: u64) -> Result<PathSet> {
-        Ok(match &self.source {
-            Source::Synthetic(tree) => PathSet::draw(tree, mix, n, seed)?,
-            Source::Listed(listed) => PathSet::draw(listed, mix, n, seed)?,
-        })
+        Ok(PathSet::draw(&*self.paths, mix, n, seed)?)
     }
 
     /// Every path of the tree in `find` order, directories too, for peers to build their tables from.

@@ -16,6 +16,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Lookup(LookupArgs),
+    Bench(crate::bench::BenchArgs),
 }
 
 /// Tell which inode each path names

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
 mod engines;
 mod input;
 mod lookup;
@@ -18,8 +19,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Args { command: Command::Lookup(args) } = Args::parse();
-    match lookup::run(&args) {
+    let result = match Args::parse().command {
+        Command::Lookup(args) => lookup::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    };
+    match result {
         Ok(code) => code,
         Err(error) => {
             tell(format_args!("{error:#}"));

@@ -4,7 +4,7 @@ use crate::links::{SUFFIX, linked_prefixes};
 use crate::random::Stream;
 use rayon::prelude::*;
 use thiserror::Error;
-use warpath_core::{InodeId, LookupError, Outcome, Outcomes, PathBatch};
+use warpath_core::{InodeId, LookupError, Namespace, Options, Outcome, Outcomes, PathBatch, reference};
 
 /// Paths that are drawn as one piece of work.
 const CHUNK_PATHS: usize = 1 << 14;
@@ -81,7 +81,12 @@ impl PathSet {
     ///
     /// # Errors
     /// [`TooManyBytes`].
-    pub fn draw(paths: &impl Paths, mix: &Mix, n: usize, seed: u64) -> Result<PathSet, TooManyBytes> {
+    pub fn draw(
+        paths: &(impl Paths + ?Sized),
+        mix: &Mix,
+        n: usize,
+        seed: u64,
+    ) -> Result<PathSet, TooManyBytes> {
         let numbers = match mix.order {
             Order::Random => None,
             Order::Find => {
@@ -116,6 +121,19 @@ impl PathSet {
             expected.as_mut().set(i, outcome);
         }
         Ok(PathSet { bytes: chunks.concat(), offsets, expected })
+    }
+
+    /// The same paths with the reference's answers, for trees in which not every directory is known: what is missing there is
+    /// NotIndexed. In parallel, about a microsecond a path.
+    pub fn answered_by_reference(mut self, namespace: &Namespace) -> PathSet {
+        let answers: Vec<Outcome> = (0..self.len())
+            .into_par_iter()
+            .map(|i| reference::resolve(namespace, self.batch().get(i), &Options::default()))
+            .collect();
+        for (i, &answer) in answers.iter().enumerate() {
+            self.expected.as_mut().set(i, answer);
+        }
+        self
     }
 
     /// The paths.
@@ -162,14 +180,14 @@ impl PathSet {
     }
 }
 
-struct Drawing<'a, P> {
+struct Drawing<'a, P: ?Sized> {
     paths: &'a P,
     mix: &'a Mix,
     seed: u64,
     numbers: Option<Vec<usize>>,
 }
 
-impl<P: Paths> Drawing<'_, P> {
+impl<P: Paths + ?Sized> Drawing<'_, P> {
     fn chunk(&self, range: std::ops::Range<usize>) -> (Vec<u8>, Vec<(u32, Outcome)>) {
         let mut bytes = Vec::with_capacity(range.len() * 96);
         let answers = range
