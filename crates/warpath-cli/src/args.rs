@@ -1,6 +1,15 @@
 //! Arguments and their help.
 
+use crate::cmd::generate::GenerateArgs;
+use crate::cmd::index::IndexArgs;
+use crate::cmd::info::InfoArgs;
+use crate::cmd::ls::LsArgs;
+use crate::cmd::path_of::PathOfArgs;
+use crate::cmd::stat::StatArgs;
+use crate::cmd::update::UpdateArgs;
+use crate::cmd::verify::VerifyArgs;
 use crate::engines::EngineName;
+use crate::output::{Column, FormatName};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,6 +26,14 @@ pub struct Args {
 pub enum Command {
     Lookup(LookupArgs),
     Bench(crate::bench::BenchArgs),
+    Index(IndexArgs),
+    Info(InfoArgs),
+    Verify(VerifyArgs),
+    Ls(LsArgs),
+    Stat(StatArgs),
+    PathOf(PathOfArgs),
+    Update(UpdateArgs),
+    Generate(GenerateArgs),
 }
 
 /// Tell which inode each path names
@@ -39,8 +56,16 @@ pub struct LookupArgs {
     ///
     /// Absolute paths are the host's: what lies outside DIR is UNINDEXED. Relative paths begin at the
     /// current directory, as in any other command.
-    #[arg(long, value_name = "DIR")]
-    pub root: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "index", conflicts_with = "index")]
+    pub root: Option<PathBuf>,
+
+    /// Resolve against an index file of `warpath index` instead of scanning; can be repeated
+    ///
+    /// FILE=MOUNTPOINT sets the index's root at that absolute path; of several indexes the one with the
+    /// longest mount point in front of a path answers it, and paths in front of which none stands are
+    /// UNINDEXED. The mount point is compared as text: links and `..` do not lead from one index to another.
+    #[arg(long, value_name = "FILE[=MOUNTPOINT]")]
+    pub index: Vec<OsString>,
 
     /// Make DIR of --root the root: absolute paths, absolute links and `..` stay inside, and relative
     /// paths begin there
@@ -70,6 +95,23 @@ pub struct LookupArgs {
     /// Paths that follow any symbolic link are ELOOP (openat2's RESOLVE_NO_SYMLINKS)
     #[arg(long)]
     pub no_symlinks: bool,
+
+    /// Read paths from a column of a table, after all others: FILE.csv:COLUMN (or FILE.parquet:COLUMN and
+    /// FILE.arrow:COLUMN where this warpath was built with them); can be repeated
+    #[arg(long, value_name = "FILE:COLUMN")]
+    pub paths_from: Vec<String>,
+
+    /// How answers are written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = FormatName::Text)]
+    pub format: FormatName,
+
+    /// What is written of each path: status, ino, id, kind, size, mtime, target, path; default status,ino,path
+    ///
+    /// id is warpath's own number of the inode, the same for all its hard links. kind is file, directory, symlink or
+    /// other. size, mtime and target are known where the index holds them. ino is replaced by id where the
+    /// index holds no inode numbers.
+    #[arg(long, value_enum, value_name = "COLUMNS", value_delimiter = ',')]
+    pub columns: Vec<Column>,
 
     /// What resolves the paths
     #[arg(long, value_enum, value_name = "NAME", default_value_t = EngineName::Auto)]

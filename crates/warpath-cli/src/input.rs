@@ -1,6 +1,7 @@
 //! Lists of paths, read in blocks.
 
 use crate::args::LookupArgs;
+use crate::tables::{self, Paths};
 use anyhow::{Context, Result, bail};
 use memchr::{memchr, memrchr};
 use rustix::buffer::spare_capacity;
@@ -53,6 +54,8 @@ enum Source {
     /// Paths from the command line, as a block.
     Arguments(Vec<u8>),
     List(List),
+    /// A column of a table, and its name.
+    Table(String, Paths),
 }
 
 /// A file, a pipe or a terminal that is being read.
@@ -88,6 +91,9 @@ impl Input {
                 false => List::open(file, args.delimiter())?,
             }));
         }
+        for table in &args.paths_from {
+            sources.push(Source::Table(table.clone(), tables::open(table)?));
+        }
         if sources.is_empty() {
             sources.push(Source::List(List::standard_input(args.delimiter())?));
         }
@@ -114,6 +120,12 @@ impl Input {
                     self.sources.pop();
                     return Ok(true);
                 }
+                Some(Source::Table(name, paths)) => {
+                    if next_of_table(name, paths, block, n_bytes)? {
+                        return Ok(true);
+                    }
+                    self.sources.pop();
+                }
                 Some(Source::List(list)) => {
                     if list.next(block, n_bytes)? {
                         return Ok(true);
@@ -123,6 +135,22 @@ impl Input {
             }
         }
     }
+}
+
+/// Fills the block with the next paths of a table. False when there are none left.
+fn next_of_table(name: &str, paths: &mut Paths, block: &mut Block, n_bytes: usize) -> Result<bool> {
+    block.bytes.clear();
+    block.delimiter = 0;
+    while block.bytes.len() < n_bytes {
+        let Some(path) = paths.next() else { break };
+        let path = path?;
+        if memchr(0, &path).is_some() {
+            bail!("{name}: `{}` holds a NUL, which no path can", path.escape_ascii());
+        }
+        block.bytes.extend_from_slice(&path);
+        block.bytes.push(0);
+    }
+    Ok(!block.bytes.is_empty())
 }
 
 impl List {

@@ -3,17 +3,21 @@
 use crate::args::LookupArgs;
 use crate::engines;
 use crate::input::Input;
-use crate::output::Format;
-use crate::pipeline::{self, Resolver};
-use crate::stats::Stats;
+use crate::output::{Column, DEFAULT_COLUMNS, Format, FormatName, Known};
+use crate::pipeline::{self, Report, Resolver};
+use crate::stats::{IndexStats, Stats};
+use crate::targets::{Target, Targets};
 use crate::tell;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
-use warpath_core::{Index, InodeId, Options};
+use warpath_core::{EngineInfo, Index, InodeId, Options, ROOT, reference};
+use warpath_file::Opened;
 use warpath_sources::live::{Scan, ScanOptions, ScanSummary, scan};
 
 /// Answers all paths; the exit code says whether all were found.
@@ -21,46 +25,137 @@ pub fn run(args: &LookupArgs) -> Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     // Before the scan: a list that is missing should be told at once.
     let input = Input::open(args)?;
-
-    let mut tree = scan_root(args)?;
-    warn(&tree.summary);
     let options = Options {
-        start: start(&mut tree, args)?,
+        start: ROOT,
         follow: !args.no_follow,
         beneath: args.beneath,
         no_symlinks: args.no_symlinks,
         walk_only: false,
     };
+    match &args.root {
+        Some(root) => by_scan(args, root, input, options),
+        None => by_files(args, input, &options),
+    }
+}
 
+/// Answers from a tree that is scanned first.
+fn by_scan(args: &LookupArgs, root: &Path, input: Input, options: Options) -> Result<ExitCode> {
+    let mut tree = scan_root(args, root)?;
+    warn(&tree.summary);
+    let options = options.start(start(&mut tree, args)?);
     let begin = Instant::now();
     let index = Index::build(tree.namespace)?;
     let plan = index.plan(&options)?;
     let build_time = begin.elapsed();
+    let (known, tables) = (Known::of(index.namespace()), index.tables());
+    let target = Target { known, tables, plan, mount: Vec::new(), takes_relative: true };
+    answer(args, input, vec![target], &|info, why, report| {
+        let stats = Stats { scan: &tree.summary, index: &index, build_time, info, why, report };
+        stats.to_string()
+    })
+}
 
+/// Answers from index files.
+fn by_files(args: &LookupArgs, input: Input, options: &Options) -> Result<ExitCode> {
+    if args.in_root || args.follow_mounts || !args.exclude.is_empty() {
+        bail!("--in-root, --follow-mounts and --exclude are about scans: give them to `warpath index`");
+    }
+    let begin = Instant::now();
+    let files = args.index.iter().map(|index| IndexFile::open(index)).collect::<Result<Vec<_>>>()?;
+    if args.at.is_some() && files.len() > 1 {
+        bail!("--at: of several indexes none is the one where relative paths begin");
+    }
+    let current_directory = std::env::current_dir()?;
+    let targets = files
+        .iter()
+        .map(|file| file.target(args, *options, &current_directory))
+        .collect::<Result<Vec<_>>>()?;
+    let open_time = begin.elapsed();
+    answer(args, input, targets, &|info, why, report| {
+        let entries: usize = files.iter().map(|file| file.opened.index.namespace().n_entries()).sum();
+        IndexStats { entries: entries as u64, open_time, info, why, report }.to_string()
+    })
+}
+
+/// An index file, and where its root stands.
+struct IndexFile {
+    opened: Opened,
+    mount: Vec<u8>,
+}
+
+impl IndexFile {
+    /// Opens `FILE` or `FILE=MOUNTPOINT`.
+    fn open(argument: &OsStr) -> Result<IndexFile> {
+        let bytes = argument.as_bytes();
+        let (file, mount) = match bytes.windows(2).position(|pair| pair == b"=/") {
+            Some(equals) => (&bytes[..equals], &bytes[equals + 1..]),
+            None => (bytes, &b""[..]),
+        };
+        let opened = warpath_file::open(Path::new(OsStr::from_bytes(file)))?;
+        let n_slashes = mount.iter().rev().take_while(|&&byte| byte == b'/').count();
+        // At `/` paths are the index's own; only relative ones differ.
+        Ok(IndexFile { opened, mount: mount[..mount.len() - n_slashes].to_vec() })
+    }
+
+    fn target(&self, args: &LookupArgs, options: Options, current_directory: &Path) -> Result<Target<'_>> {
+        let (index, namespace) = (&self.opened.index, self.opened.index.namespace());
+        let is_host = self.opened.facts.get("mount") == Some(b"/");
+        let directory = |path: &Path| {
+            let inode =
+                reference::resolve(namespace, path.as_os_str().as_bytes(), &Options::default()).ok()?;
+            namespace.is_directory(inode).then_some(inode)
+        };
+        let start = match &args.at {
+            Some(at) if is_host => directory(&current_directory.join(at)),
+            Some(at) => directory(at),
+            None if is_host => directory(current_directory),
+            None => Some(ROOT),
+        };
+        if let (Some(at), None) = (&args.at, start) {
+            bail!("--at {}: no such directory in the index", at.display());
+        }
+        let alone = args.index.len() == 1 && self.mount.is_empty();
+        let plan = index.plan(&options.start(start.unwrap_or(ROOT)))?;
+        let takes_relative = alone && start.is_some();
+        let known = Known::of(namespace);
+        Ok(Target { known, tables: index.tables(), plan, mount: self.mount.clone(), takes_relative })
+    }
+}
+
+/// Answers all paths of the input and says what `--stats` asks for.
+fn answer(
+    args: &LookupArgs,
+    input: Input,
+    targets: Vec<Target<'_>>,
+    stats: &dyn Fn(EngineInfo, &'static str, Report) -> String,
+) -> Result<ExitCode> {
     let chosen = engines::choose(args.engine)?;
     let engine = &*chosen.engine;
-    let format = Format::new(index.namespace(), args.only, args.delimiter());
-    let resolver = Resolver {
-        engine,
-        tables: index.tables(),
-        plan: &plan,
-        format: &format,
-        batch_bytes: chosen.batch_bytes,
+    let numbered = targets.iter().any(|target| !target.known.numbers.is_empty());
+    let columns = if args.columns.is_empty() { DEFAULT_COLUMNS.to_vec() } else { args.columns.clone() };
+    // An index of a list or an archive holds no numbers of a file system.
+    let number = |column| if column == Column::Ino && !numbered { Column::Id } else { column };
+    let format = Format {
+        columns: columns.into_iter().map(number).collect(),
+        jsonl: args.format == FormatName::Jsonl,
+        only: args.only,
+        delimiter: args.delimiter(),
     };
-    let report = pipeline::run(input, &resolver)?;
-
+    let targets = Targets::new(targets, &std::env::current_dir()?);
+    let report = pipeline::run(
+        input,
+        &Resolver { engine, targets: &targets, format: &format, batch_bytes: chosen.batch_bytes },
+    )?;
     if args.stats {
-        let info = engine.info();
-        let stats = Stats { scan: &tree.summary, index: &index, build_time, info, why: chosen.why, report };
         // Where standard error is closed there is nobody to read them.
-        let _ = write!(std::io::stderr().lock(), "{stats}");
+        let _ = write!(std::io::stderr().lock(), "{}", stats(engine.info(), chosen.why, report));
     }
     let all_found = report.counts[1..].iter().all(|&count| count == 0);
     Ok(ExitCode::from(u8::from(!all_found)))
 }
 
-fn scan_root(args: &LookupArgs) -> Result<Scan> {
-    let bar = progress_bar(&args.root);
+fn scan_root(args: &LookupArgs, root: &Path) -> Result<Scan> {
+    let bar = progress_bar(root);
     let options = ScanOptions {
         in_root: args.in_root,
         attributes: false,
@@ -69,7 +164,7 @@ fn scan_root(args: &LookupArgs) -> Result<Scan> {
         threads: args.threads,
         progress: Some(&|n_entries| bar.set_position(n_entries)),
     };
-    let tree = scan(&args.root, &options);
+    let tree = scan(root, &options);
     bar.finish_and_clear();
     tree.context("--root")
 }

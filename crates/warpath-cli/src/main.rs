@@ -6,12 +6,15 @@
 
 mod args;
 mod bench;
+mod cmd;
 mod engines;
 mod input;
 mod lookup;
 mod output;
 mod pipeline;
 mod stats;
+mod tables;
+mod targets;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -19,11 +22,19 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    let ran = match Args::parse().command {
         Command::Lookup(args) => lookup::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Index(args) => cmd::index::run(&args),
+        Command::Info(args) => cmd::info::run(&args),
+        Command::Verify(args) => cmd::verify::run(&args),
+        Command::Ls(args) => cmd::ls::run(&args),
+        Command::Stat(args) => cmd::stat::run(&args),
+        Command::PathOf(args) => cmd::path_of::run(&args),
+        Command::Update(args) => cmd::update::run(&args),
+        Command::Generate(args) => cmd::generate::run(&args),
     };
-    match result {
+    match ran {
         Ok(code) => code,
         Err(error) => {
             tell(format_args!("{error:#}"));

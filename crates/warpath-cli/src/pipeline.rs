@@ -9,21 +9,21 @@
 //! A fixed number of slots goes round, so memory is bounded whatever the input's length.
 
 use crate::input::{Block, Input};
-use crate::output::{Counts, Format};
+use crate::output::{Answer, Counts, Format};
+use crate::targets::Targets;
 use crate::{COULD_NOT_RUN, tell};
 use anyhow::{Error, Result};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
-use warpath_core::{Engine, INVALID_INODE, InodeId, OutcomesMut, PathBatch, Plan, Tables};
+use warpath_core::{Engine, INVALID_INODE, InodeId, LookupError, OutcomesMut};
 
 /// What resolves, and against what.
 pub struct Resolver<'a> {
     pub engine: &'a dyn Engine,
-    pub tables: &'a Tables,
-    pub plan: &'a Plan,
-    pub format: &'a Format<'a>,
+    pub targets: &'a Targets<'a>,
+    pub format: &'a Format,
     /// Bytes of paths in a batch, where the input gives as many at once.
     pub batch_bytes: usize,
 }
@@ -96,16 +96,25 @@ impl Resolver<'_> {
     /// Splits, resolves and formats.
     fn answer(&self, slot: &mut Slot) {
         let paths: Vec<&[u8]> = slot.block.paths().collect();
+        slot.inodes.clear();
         slot.inodes.resize(paths.len(), INVALID_INODE);
-        slot.statuses.resize(paths.len(), 0);
+        slot.statuses.clear();
+        slot.statuses.resize(paths.len(), LookupError::NotIndexed.code());
         let begin = Instant::now();
-        let batch = PathBatch::from_slices(&paths);
         let out = OutcomesMut { inodes: &mut slot.inodes, statuses: &mut slot.statuses };
-        let resolved = self.engine.resolve(self.tables, self.plan, &batch, out);
+        let resolved = self.targets.resolve(self.engine, &paths, out);
         slot.engine_time = begin.elapsed();
         slot.text.clear();
         match resolved {
-            Ok(()) => slot.counts = self.format.write(&paths, &slot.inodes, &slot.statuses, &mut slot.text),
+            Ok(who) => {
+                let answers = paths.iter().enumerate().map(|(i, path)| Answer {
+                    path,
+                    inode: slot.inodes[i],
+                    status: slot.statuses[i],
+                    known: who.known(i),
+                });
+                slot.counts = self.format.write(answers, &mut slot.text);
+            }
             Err(error) => slot.failure = Some(error.into()),
         }
     }
@@ -138,7 +147,7 @@ fn write_in_order(answered: &Receiver<Slot>, to_reader: &Sender<Slot>) -> Result
 /// Writes to standard output, past the standard library's line buffer.
 ///
 /// Ends the process where that fails: the reader may be waiting for input that never comes.
-fn write_all(mut text: &[u8]) {
+pub fn write_all(mut text: &[u8]) {
     while !text.is_empty() {
         match rustix::io::write(rustix::stdio::stdout(), text) {
             Ok(n) => text = &text[n..],

@@ -22,7 +22,25 @@ impl Display for Stats<'_> {
         self.scan(f)?;
         line(f, "build time", format_args!("{:.3} s", self.build_time.as_secs_f64()))?;
         line(f, "engine", format_args!("{} ({}): {}", self.info.name, self.info.device, self.why))?;
-        self.answers(f)
+        answers(f, &self.report)
+    }
+}
+
+/// What `--stats` prints where index files answer.
+pub struct IndexStats<'a> {
+    pub entries: u64,
+    pub open_time: Duration,
+    pub info: EngineInfo,
+    pub why: &'a str,
+    pub report: Report,
+}
+
+impl Display for IndexStats<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        line(f, "entries", grouped(self.entries))?;
+        line(f, "open time", format_args!("{:.6} s", self.open_time.as_secs_f64()))?;
+        line(f, "engine", format_args!("{} ({}): {}", self.info.name, self.info.device, self.why))?;
+        answers(f, &self.report)
     }
 }
 
@@ -54,30 +72,29 @@ impl Stats<'_> {
         let each = bytes as f64 / self.index.namespace().n_entries().max(1) as f64;
         line(f, "index", format_args!("{} bytes, {each:.1} an entry", grouped(bytes as u64)))
     }
+}
 
-    fn answers(&self, f: &mut Formatter<'_>) -> Result {
-        let Report { counts, time, read_time, engine_time } = self.report;
-        let n_paths: u64 = counts.iter().sum();
-        line(f, "paths", grouped(n_paths))?;
-        for (status, &count) in
-            counts.iter().enumerate().filter(|(status, count)| *status == 0 || **count > 0)
-        {
-            line(f, &format!("  {}", status_name(status as u8)), grouped(count))?;
-        }
-        let seconds = time.as_secs_f64();
-        let reading = read_time.as_secs_f64();
-        line(
-            f,
-            "time",
-            format_args!("{seconds:.3} s, of which {reading:.3} s waiting for paths and reading them"),
-        )?;
-        let rate = |seconds: f64| grouped((n_paths as f64 / seconds.max(1e-9)) as u64);
-        line(
-            f,
-            "paths/s",
-            format_args!("{} (engine alone {} a thread)", rate(seconds), rate(engine_time.as_secs_f64())),
-        )
+/// What came out.
+fn answers(f: &mut Formatter<'_>, report: &Report) -> Result {
+    let Report { counts, time, read_time, engine_time } = *report;
+    let n_paths: u64 = counts.iter().sum();
+    line(f, "paths", grouped(n_paths))?;
+    for (status, &count) in counts.iter().enumerate().filter(|(status, count)| *status == 0 || **count > 0) {
+        line(f, &format!("  {}", status_name(status as u8)), grouped(count))?;
     }
+    let seconds = time.as_secs_f64();
+    let reading = read_time.as_secs_f64();
+    line(
+        f,
+        "time",
+        format_args!("{seconds:.3} s, of which {reading:.3} s waiting for paths and reading them"),
+    )?;
+    let rate = |seconds: f64| grouped((n_paths as f64 / seconds.max(1e-9)) as u64);
+    line(
+        f,
+        "paths/s",
+        format_args!("{} (engine alone {} a thread)", rate(seconds), rate(engine_time.as_secs_f64())),
+    )
 }
 
 fn line(f: &mut Formatter<'_>, name: &str, value: impl Display) -> Result {

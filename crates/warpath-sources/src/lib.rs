@@ -12,15 +12,18 @@
 //! | [`tar`] | tar archives |
 //! | [`oci`] | container images, their layers applied in order |
 //! | [`contents`] | Debian's Contents indexes |
+//! | [`plocate`] | databases of plocate |
 
 pub mod columns;
 mod compressed;
 pub mod contents;
+pub mod diff;
 mod error;
 mod lines;
 pub mod list;
 pub mod live;
 pub mod oci;
+pub mod plocate;
 mod progress;
 mod subtree;
 mod summary;

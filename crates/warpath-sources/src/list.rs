@@ -10,11 +10,12 @@
 use crate::columns::{Column, Fields};
 use crate::lines::{Line, Lines};
 use crate::progress::Meter;
-use crate::tree::{Kind, Record, Rules, Tree};
+use crate::tree::{Kind, Record, Rules, Tree, has_odd_names, respell, trim};
 use crate::{ReadOptions, SourceError, Summary, compressed};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
+use warpath_core::namespace::ListBuilder;
 use warpath_core::{FileType, InodeId, Namespace, NamespaceError};
 
 /// How a list is written.
@@ -84,6 +85,9 @@ fn read(
     mut tree: Tree<'_>,
     mut meter: Meter<'_>,
 ) -> Result<(Namespace, Summary), SourceError> {
+    if format.columns.as_slice() == [Column::Path] && !tree.has_filter() {
+        return read_plain_paths(reader, name, format.terminator, meter);
+    }
     if format.columns.as_slice() == [Column::Path] {
         read_paths(reader, name, format.terminator, &mut tree, &mut meter)?;
     } else {
@@ -113,6 +117,51 @@ fn read_paths(
         meter.record();
     }
     Ok(())
+}
+
+/// As [`read_paths`], by the namespace's own way for lists, several times as fast.
+///
+/// A directory whose line comes behind what lies in it counts as made and as a duplicate.
+fn read_plain_paths(
+    reader: impl Read,
+    name: &Path,
+    terminator: u8,
+    mut meter: Meter<'_>,
+) -> Result<(Namespace, Summary), SourceError> {
+    let mut lines = Lines::new(reader, terminator);
+    let (mut builder, mut summary, mut canonical) = (ListBuilder::new(), Summary::default(), Vec::new());
+    let mut n_roots = 0;
+    while let Some(line) = lines.next().map_err(SourceError::io(name))? {
+        meter.record();
+        summary.records += 1;
+        if line.cut {
+            summary.refuse(line.bytes, &TOO_LONG);
+            continue;
+        }
+        let mut path = trim(line.bytes).0;
+        if path == b"." {
+            path = b"";
+        } else if has_odd_names(path) {
+            respell(path, &mut summary, &mut canonical);
+            path = &canonical;
+        }
+        let file_type = if is_parent(&line) { FileType::Directory } else { FileType::Regular };
+        let is_directory = file_type == FileType::Directory || line.bytes.ends_with(b"/");
+        let file_type = if is_directory { FileType::Directory } else { file_type };
+        if line.bytes.is_empty() || !path.is_empty() && builder.push(path, file_type).is_none() {
+            let reason =
+                "there is no path, a name has more than 255 bytes or a NUL, or the namespace is full";
+            summary.refuse(line.bytes, &reason);
+        } else if path.is_empty() {
+            n_roots += 1;
+        }
+    }
+    meter.report();
+    let (namespace, list) = builder.finish();
+    summary.duplicates = list.n_duplicates;
+    let n_named = summary.records - summary.refused - list.n_duplicates - n_roots;
+    summary.parents_made = (namespace.n_entries() as u64).saturating_sub(n_named);
+    Ok((namespace, summary))
 }
 
 /// Why a record is refused that is longer than any path.

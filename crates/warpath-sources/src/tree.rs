@@ -117,6 +117,11 @@ impl<'f> Tree<'f> {
         self
     }
 
+    /// Whether directories are left out.
+    pub(crate) fn has_filter(&self) -> bool {
+        self.exclude.is_some()
+    }
+
     /// What has been counted so far; sources add their own findings.
     pub fn summary_mut(&mut self) -> &mut Summary {
         &mut self.summary
@@ -159,7 +164,7 @@ impl<'f> Tree<'f> {
         let placed = match self.locate(path) {
             Ok(Place::Respell) => {
                 let mut respelled = std::mem::take(&mut self.respelled);
-                self.respell(path, &mut respelled);
+                respell(path, &mut self.summary, &mut respelled);
                 let record = Record { path: &respelled, ..record };
                 let placed = self.locate(&respelled).and_then(|place| self.put(place, &record));
                 self.respelled = respelled;
@@ -201,7 +206,7 @@ impl<'f> Tree<'f> {
         let (mut start, mut parent) = self.stack.last().map_or((0, ROOT), |&(end, inode)| (end + 1, inode));
         self.directory.truncate(start.saturating_sub(1));
         // Seen before anything is made: `a/../b` makes no `a`.
-        if path[start..].split(|&byte| byte == b'/').any(|name| matches!(name, b"" | b"." | b"..")) {
+        if has_odd_names(&path[start..]) {
             return Ok(Place::Respell);
         }
         let mut cached = true;
@@ -433,29 +438,6 @@ impl<'f> Tree<'f> {
         }
         Ok(())
     }
-
-    /// The canonical spelling of `path`, worked out on the text.
-    fn respell(&mut self, path: &[u8], canonical: &mut Vec<u8>) {
-        self.summary.respelled += 1;
-        canonical.clear();
-        let mut outside = false;
-        for name in path.split(|&byte| byte == b'/') {
-            match name {
-                b"" | b"." => {}
-                b".." => {
-                    outside |= canonical.is_empty();
-                    canonical.truncate(memchr::memrchr(b'/', canonical).unwrap_or(0));
-                }
-                _ => {
-                    if !canonical.is_empty() {
-                        canonical.push(b'/');
-                    }
-                    canonical.extend_from_slice(name);
-                }
-            }
-        }
-        self.summary.outside += u64::from(outside);
-    }
 }
 
 /// Layers of a container image, applied one over the other.
@@ -505,7 +487,7 @@ impl Tree<'_> {
 
     fn lower_entry(&mut self, path: &[u8]) -> Option<(InodeId, Vec<u8>, InodeId)> {
         let mut canonical = Vec::new();
-        self.respell(trim(path).0, &mut canonical);
+        respell(trim(path).0, &mut self.summary, &mut canonical);
         self.summary.respelled -= 1;
         let (folder, name) = match memchr::memrchr(b'/', &canonical) {
             Some(slash) => (&canonical[..slash], &canonical[slash + 1..]),
@@ -540,6 +522,29 @@ impl Tree<'_> {
         self.directory.clear();
         crate::subtree::remove(&mut self.namespace, parent, name, inode)
     }
+}
+
+/// The canonical spelling of `path`, worked out on the text.
+pub(crate) fn respell(path: &[u8], summary: &mut Summary, canonical: &mut Vec<u8>) {
+    summary.respelled += 1;
+    canonical.clear();
+    let mut outside = false;
+    for name in path.split(|&byte| byte == b'/') {
+        match name {
+            b"" | b"." => {}
+            b".." => {
+                outside |= canonical.is_empty();
+                canonical.truncate(memchr::memrchr(b'/', canonical).unwrap_or(0));
+            }
+            _ => {
+                if !canonical.is_empty() {
+                    canonical.push(b'/');
+                }
+                canonical.extend_from_slice(name);
+            }
+        }
+    }
+    summary.outside += u64::from(outside);
 }
 
 /// The layer that last touched each inode; nothing is kept while there is but one.
@@ -594,8 +599,20 @@ impl Bits {
     }
 }
 
+/// Whether a component is empty, `.` or `..`.
+pub(crate) fn has_odd_names(path: &[u8]) -> bool {
+    let is_odd = |name: &[u8]| matches!(name, b"" | b"." | b"..");
+    // Most paths hold neither of these, and are not looked at name by name.
+    let may_be = memchr::memmem::find(path, b"/.").is_some() || memchr::memmem::find(path, b"//").is_some();
+    if may_be {
+        path.split(|&byte| byte == b'/').any(is_odd)
+    } else {
+        path.split(|&byte| byte == b'/').next().is_some_and(is_odd)
+    }
+}
+
 /// `path` without the `/` and `./` in front and the slashes at its end, and whether there were such.
-fn trim(mut path: &[u8]) -> (&[u8], bool) {
+pub(crate) fn trim(mut path: &[u8]) -> (&[u8], bool) {
     loop {
         path = match path {
             [b'/', rest @ ..] | [b'.', b'/', rest @ ..] => rest,

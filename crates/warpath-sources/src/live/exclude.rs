@@ -14,6 +14,9 @@ pub struct Exclude {
 
 impl Exclude {
     /// Reads the globs.
+    ///
+    /// # Errors
+    /// [`ScanError::Glob`] when one can't be understood.
     pub fn new(globs: &[String]) -> Result<Exclude, ScanError> {
         let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         for glob in globs {
@@ -45,6 +48,12 @@ impl Exclude {
     /// Whether the directory with this path below the scanned one is left out.
     pub fn matches_path(&self, path: &[u8]) -> bool {
         self.needs_paths() && self.paths.is_match_candidate(&Candidate::new(OsStr::from_bytes(path)))
+    }
+
+    /// Whether the directory with this path is left out, because of its name or its path.
+    pub fn matches(&self, path: &[u8]) -> bool {
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+        self.matches_name(name) || self.matches_path(path)
     }
 }
 

@@ -12,7 +12,7 @@
 //! below it is ever called missing: unreadable directories, excluded ones, other file systems.
 
 mod build;
-mod exclude;
+pub mod exclude;
 mod filesystem;
 mod host;
 mod listing;

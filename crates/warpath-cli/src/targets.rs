@@ -1,0 +1,105 @@
+//! The indexes that answer, and which of them answers which path.
+
+use crate::output::Known;
+use std::path::{Path, PathBuf};
+use warpath_core::{Engine, EngineError, OutcomesMut, PathBatch, Plan, Tables};
+
+/// An index that answers paths.
+pub struct Target<'a> {
+    pub known: Known<'a>,
+    pub tables: &'a Tables,
+    pub plan: Plan,
+    /// Where its root stands; empty where paths are given to it as they are.
+    pub mount: Vec<u8>,
+    /// Whether relative paths begin in it, at the plan's start directory.
+    pub takes_relative: bool,
+}
+
+/// All indexes that answer.
+pub struct Targets<'a> {
+    targets: Vec<Target<'a>>,
+    current_directory: PathBuf,
+}
+
+/// Who has answered each path.
+pub enum Who<'t> {
+    /// The one index that there is.
+    One(Known<'t>),
+    /// By path; `None` where no index covers it.
+    Each(Vec<Option<Known<'t>>>),
+}
+
+impl<'t> Who<'t> {
+    /// What knows the answer of path `i`.
+    pub fn known(&self, i: usize) -> Option<Known<'t>> {
+        match self {
+            Who::One(known) => Some(*known),
+            Who::Each(known) => known.get(i).copied().flatten(),
+        }
+    }
+}
+
+impl<'a> Targets<'a> {
+    /// Mount points are compared as text, the longest first.
+    pub fn new(mut targets: Vec<Target<'a>>, current_directory: &Path) -> Targets<'a> {
+        targets.sort_by_key(|target| std::cmp::Reverse(target.mount.len()));
+        Targets { targets, current_directory: current_directory.to_path_buf() }
+    }
+
+    /// Answers the paths; what no index covers keeps the answer that the columns hold.
+    pub fn resolve(
+        &self,
+        engine: &dyn Engine,
+        paths: &[&[u8]],
+        out: OutcomesMut<'_>,
+    ) -> Result<Who<'a>, EngineError> {
+        if let [target] = &self.targets[..]
+            && target.mount.is_empty()
+            && target.takes_relative
+        {
+            engine.resolve(target.tables, &target.plan, &PathBatch::from_slices(paths), out)?;
+            return Ok(Who::One(target.known));
+        }
+        let full: Vec<Vec<u8>> = paths.iter().map(|path| self.full(path)).collect();
+        let routes: Vec<Option<(usize, &[u8])>> = full.iter().map(|path| self.route(path)).collect();
+        let mut who = vec![None; paths.len()];
+        for (number, target) in self.targets.iter().enumerate() {
+            let mine: Vec<usize> =
+                (0..paths.len()).filter(|&i| routes[i].is_some_and(|(target, _)| target == number)).collect();
+            let rests: Vec<&[u8]> = mine.iter().filter_map(|&i| routes[i].map(|(_, rest)| rest)).collect();
+            let (mut inodes, mut statuses) = (vec![0; mine.len()], vec![0; mine.len()]);
+            let part = OutcomesMut { inodes: &mut inodes, statuses: &mut statuses };
+            engine.resolve(target.tables, &target.plan, &PathBatch::from_slices(&rests), part)?;
+            for (k, &i) in mine.iter().enumerate() {
+                (out.inodes[i], out.statuses[i]) = (inodes[k], statuses[k]);
+                who[i] = Some(target.known);
+            }
+        }
+        Ok(Who::Each(who))
+    }
+
+    /// A relative path made absolute, where no index takes it as it is.
+    fn full(&self, path: &[u8]) -> Vec<u8> {
+        let is_taken = self.targets.iter().any(|target| target.takes_relative);
+        if path.starts_with(b"/") || path.is_empty() || is_taken {
+            return path.to_vec();
+        }
+        [self.current_directory.as_os_str().as_encoded_bytes(), b"/", path].concat()
+    }
+
+    /// The index for a path, and what is left of the path there.
+    fn route<'p>(&self, path: &'p [u8]) -> Option<(usize, &'p [u8])> {
+        self.targets.iter().enumerate().find_map(|(number, target)| {
+            if target.mount.is_empty() {
+                return (path.starts_with(b"/") || path.is_empty() || target.takes_relative)
+                    .then_some((number, path));
+            }
+            let rest = path.strip_prefix(target.mount.as_slice())?;
+            match rest.first() {
+                None => Some((number, &b"/"[..])),
+                Some(b'/') => Some((number, rest)),
+                Some(_) => None,
+            }
+        })
+    }
+}
