@@ -21,6 +21,11 @@ mod walk;
 
 pub use isa::Isa;
 
+/// The README's examples, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct ReadmeExamples;
+
 use rayon::prelude::*;
 use warpath_core::batch::Paths;
 use warpath_core::index::{Plan, Tables};
