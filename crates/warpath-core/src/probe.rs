@@ -3,7 +3,7 @@
 //! Open addressing over pairs of two slots (32 bytes, a GPU's sector); two pairs are a line (64 bytes, a CPU's cache
 //! line). A key's home pair comes from its first word. The probe visits the home pair, the other pair of its line, then the
 //! two pairs of the next line in the same order, and so on. It ends at a pair with room: whoever was placed behind it found
-//! it full, and deletion keeps that true. At three quarters full a hit reads 1.2 lines on average.
+//! it full, and deletion keeps that true. At seven tenths full a hit reads 1.19 lines on average.
 
 use crate::hash::Key;
 use crate::layout::{self, Slot};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What engines read: slots, inode blocks, directory and link records, hash key.
 ///
-/// About 26 bytes an entry. Made and changed by an [`Index`](crate::Index); see `warpath-layout` for the bytes. A clone copies
+/// About 27 bytes an entry. Made and changed by an [`Index`](crate::Index); see `warpath-layout` for the bytes. A clone copies
 /// all arrays, has the same id and version, and can be kept in step by [`Tables::catch_up`].
 #[derive(Debug, Clone)]
 pub struct Tables {
