@@ -4,3 +4,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup-tests.sh
 cargo test --workspace "$@"
+# Arrow and Parquet are behind features, so that the root builds quickly.
+cargo test -p warpath-sources --features parquet "$@"
+cargo check -p warpath-cli --features tables --all-targets

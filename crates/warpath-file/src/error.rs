@@ -7,14 +7,14 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The operating system refused.
-    #[error("{doing} {}: {source}", .path.display())]
+    #[error("{doing} {}: {error}", .path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
         /// What was being done to it.
         doing: &'static str,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// It begins otherwise than an index file.
     #[error("{} is no warpath index: make one with `warpath index`", .path.display())]
@@ -60,7 +60,7 @@ impl FileError {
         path: &'a Path,
         doing: &'static str,
     ) -> impl FnOnce(std::io::Error) -> FileError + 'a {
-        move |source| FileError::Io { path: path.to_path_buf(), doing, source }
+        move |error| FileError::Io { path: path.to_path_buf(), doing, error }
     }
 
     pub(crate) fn corrupt(path: &Path, what: impl Into<String>) -> FileError {

@@ -197,6 +197,17 @@ fn contents_that_lie_are_refused() {
     assert!(open_bytes(shared(&many), Path::new("x.warp")).is_err());
 }
 
+/// Found by fuzzing: a damaged probe limit made every miss run for minutes.
+#[test]
+fn a_probe_limit_beyond_the_table_is_refused() {
+    let Fixture { folder: _folder, path, mut bytes } = saved();
+    let counts = *open(&path).unwrap().sections.iter().find(|section| section.name() == "counts").unwrap();
+    let at = counts.offset as usize + 8;
+    bytes[at..at + 8].copy_from_slice(&u64::from(u32::MAX).to_le_bytes());
+    let error = open_bytes(shared(&bytes), Path::new("x.warp")).unwrap_err();
+    assert!(matches!(error, FileError::Corrupt { .. }), "{error}");
+}
+
 #[test]
 fn right_checksums_over_wrong_contents_are_found() {
     let Fixture { folder: _folder, path, bytes } = saved();
@@ -271,4 +282,27 @@ fn large_files_have_sections_of_several_pieces() {
     bytes[(slots.offset + slots.length) as usize - 1] ^= 1;
     let error = verify_bytes(shared(&bytes), &path).unwrap_err();
     assert!(error.to_string().contains("`slots`"), "{error}");
+}
+
+/// Every version's file is kept for ever: this one must open, verify and answer as long as version 1 is read.
+#[test]
+fn the_file_of_version_1_is_still_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/v1.warp");
+    let opened = verify(&path).unwrap();
+    let namespace = opened.index.namespace();
+    let names = |path: &[u8]| {
+        let directory = reference::resolve(namespace, path, &Options::default()).unwrap();
+        let mut names: Vec<String> =
+            namespace.list(directory).map(|entry| String::from_utf8_lossy(entry.name).into_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(b"/"), ["hard", "lib", "loop", "usr"]);
+    assert_eq!(names(b"lib"), ["a.so", "b.so", "up"]);
+    let plan = opened.index.plan(&Options::default()).unwrap();
+    let resolve = |path: &[u8]| resolve::resolve(&opened.index.tables().view(), &plan, path);
+    assert_eq!(resolve(b"lib/up/../lib/a.so"), resolve(b"/hard"));
+    assert_eq!(resolve(b"loop/x"), Err(warpath_core::LookupError::TooManyLinks));
+    let size = namespace.attributes(resolve(b"/hard").unwrap()).unwrap().size;
+    assert_eq!((size, opened.facts.text("source").as_deref()), (5, Some("list")));
 }

@@ -8,12 +8,12 @@ use warpath_core::NamespaceError;
 #[derive(Debug, Error)]
 pub enum SourceError {
     /// Opening or reading failed.
-    #[error("reading {}: {source}", .path.display())]
+    #[error("reading {}: {error}", .path.display())]
     Io {
         /// The file at fault.
         path: PathBuf,
         /// What the operating system or the decompressor said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The content is not what it should be.
     #[error("{}: {reason}", .path.display())]
@@ -24,24 +24,24 @@ pub enum SourceError {
         reason: String,
     },
     /// The namespace has no room left.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {error}", .path.display())]
     Full {
         /// The file that was being read.
         path: PathBuf,
         /// The limit that was met.
-        source: NamespaceError,
+        error: NamespaceError,
     },
 }
 
 impl SourceError {
     /// Names the file of an I/O error.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> SourceError + '_ {
-        move |source| SourceError::Io { path: path.to_path_buf(), source }
+        move |error| SourceError::Io { path: path.to_path_buf(), error }
     }
 
     /// Names the file of a namespace that is full.
     pub(crate) fn full(path: &Path) -> impl FnOnce(NamespaceError) -> SourceError + '_ {
-        move |source| SourceError::Full { path: path.to_path_buf(), source }
+        move |error| SourceError::Full { path: path.to_path_buf(), error }
     }
 
     /// Content that is not what it should be.

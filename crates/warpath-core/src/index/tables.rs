@@ -71,13 +71,18 @@ pub(crate) fn next_id() -> u64 {
 impl Tables {
     /// Tables of these arrays, at version 0 and with an id of their own.
     ///
-    /// `None` when the key has not KEY_WORDS words, or the slots are no even number of pairs between 2 and 2^32.
+    /// `None` when the key has not KEY_WORDS words, the slots are no even number of pairs between 2 and 2^32, or a probe would visit
+    /// more pairs than there are.
     /// Nothing else is checked: whatever the arrays hold, engines end and stay in bounds. O(1).
     pub fn from_parts(parts: TableParts) -> Option<Tables> {
         HashKey::new(&parts.key)?;
         let n_slots = parts.slots.len();
         let line = layout::LINE_SLOTS as usize;
         if n_slots == 0 || !n_slots.is_multiple_of(line) || u32::try_from(n_slots / 2).is_err() {
+            return None;
+        }
+        // It bounds every probe of every engine.
+        if parts.probe_limit as usize > n_slots / 2 {
             return None;
         }
         Some(Tables {
