@@ -6,14 +6,31 @@
 
 #![allow(clippy::print_stdout, reason = "a program that prints a table")]
 
-mod tree;
-
 use std::time::{Duration, Instant};
-use tree::{Asked, Tree};
-use warpath_core::{Engine, Options, Outcomes, PathBatch};
+use warpath_conformance::suite::{Config, run_suite};
+use warpath_core::{Engine, Index, Options, Outcomes};
 use warpath_engine_wgpu::{Arithmetic, Transfer, Variant, WgpuEngine, WgpuOptions, adapters};
+use warpath_workload::{Mix, PathSet, Synthetic};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// The synthetic tree: its index, and what draws paths from it.
+struct Tree {
+    index: Index,
+    synthetic: Synthetic,
+}
+
+impl Tree {
+    fn new(k: u32) -> Result<Tree> {
+        let (namespace, synthetic) = Synthetic::new(k, u64::from(k)).build();
+        Ok(Tree { index: Index::build(namespace)?, synthetic })
+    }
+
+    /// `n` paths of random leaves, this share of them missing.
+    fn ask(&self, n: usize, missing: f64, seed: u64) -> Result<PathSet> {
+        Ok(PathSet::draw(&self.synthetic, &Mix { missing, ..Mix::default() }, n, seed)?)
+    }
+}
 
 /// What the command line says.
 struct Args {
@@ -90,21 +107,13 @@ fn make(options: &WgpuOptions) -> Option<WgpuEngine> {
     WgpuEngine::new(options).map_err(|error| println!("  skipped: {error}")).ok()
 }
 
-fn batch(asked: &Asked) -> Result<PathBatch<'_>> {
-    Ok(PathBatch::new(&asked.bytes, &asked.offsets)?)
-}
-
-fn check(asked: &Asked, out: &Outcomes) -> Result<()> {
-    for (i, (outcome, expected)) in out.iter().zip(&asked.expected).enumerate() {
-        let right = match expected {
-            Some(inode) => outcome == Ok(*inode),
-            None => outcome == Err(warpath_core::LookupError::NotFound),
-        };
-        if !right {
-            return Err(format!("WRONG ANSWER: path {i}: {outcome:?} instead of {expected:?}").into());
-        }
+fn check(asked: &PathSet, out: &Outcomes) -> Result<()> {
+    if out == asked.expected() {
+        return Ok(());
     }
-    Ok(())
+    let wrong = (0..asked.len()).find(|&i| out.get(i) != asked.expected().get(i)).unwrap_or(0);
+    let (answer, expected) = (out.get(wrong), asked.expected().get(wrong));
+    Err(format!("WRONG ANSWER: path {wrong}: {answer:?} instead of {expected:?}").into())
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -114,9 +123,9 @@ fn median(mut times: Vec<Duration>) -> Duration {
 
 /// Paths and answers stay on the device; its own clock.
 fn resident(args: &Args, tree: &Tree) -> Result<()> {
-    let existing = tree.ask(args.n_paths, 0, 1);
-    let half = tree.ask(args.n_paths, 2, 2);
-    let bytes_a_path = existing.bytes.len() as f64 / args.n_paths as f64;
+    let existing = tree.ask(args.n_paths, 0.0, 1)?;
+    let half = tree.ask(args.n_paths, 0.5, 2)?;
+    let bytes_a_path = existing.mean_length();
     println!("device-resident, {} paths of {bytes_a_path:.1} bytes, median of {}:", args.n_paths, args.runs);
     println!(
         "  kernel                 what            G paths/s    ms      GB/s (paths, offsets, a pair, outcomes)"
@@ -134,16 +143,16 @@ fn resident(args: &Args, tree: &Tree) -> Result<()> {
             ("half missing", &half, Options::default()),
         ];
         for (what, asked, options) in lookups {
-            let resident = engine.make_resident(&batch(asked)?)?;
+            let resident = engine.make_resident(&asked.batch())?;
             let plan = tree.index.plan(&options)?;
             // The first runs warm up: clocks rise, pages are touched.
             engine.resolve_resident(tree.index.tables(), &plan, &resident, 3)?;
             let times = engine.resolve_resident(tree.index.tables(), &plan, &resident, args.runs as u32)?;
-            let mut out = Outcomes::with_len(asked.expected.len());
+            let mut out = Outcomes::with_len(asked.len());
             engine.read_resident(&resident, out.as_mut())?;
             check(asked, &out)?;
             let took = median(times).as_secs_f64();
-            let moved = asked.bytes.len() as f64 + args.n_paths as f64 * (4.0 + 32.0 + 4.0);
+            let moved = asked.bytes().len() as f64 + args.n_paths as f64 * (4.0 + 32.0 + 4.0);
             println!(
                 "  {:22} {what:14} {:9.3} {:8.3} {:9.1}",
                 format!("{variant:?} {arithmetic:?}"),
@@ -158,8 +167,8 @@ fn resident(args: &Args, tree: &Tree) -> Result<()> {
 
 /// From ordinary memory and back to it, with the CPU engine beside it.
 fn host_to_host(args: &Args, tree: &Tree, copy_rate: f64) -> Result<()> {
-    let asked = tree.ask(args.n_paths, 0, 3);
-    let sent = asked.bytes.len() as f64 + 4.0 * args.n_paths as f64;
+    let asked = tree.ask(args.n_paths, 0.0, 3)?;
+    let sent = asked.bytes().len() as f64 + 4.0 * args.n_paths as f64;
     println!("host to host, {} paths, random order, median of {}:", args.n_paths, args.runs);
     println!("  engine                 M paths/s   GB/s sent   share of the copy rate");
     let run = |name: &str, engine: &dyn Engine| -> Result<()> {
@@ -168,7 +177,7 @@ fn host_to_host(args: &Args, tree: &Tree, copy_rate: f64) -> Result<()> {
             let mut out = Outcomes::with_len(args.n_paths);
             let plan = tree.index.plan(&Options::default())?;
             let begin = Instant::now();
-            engine.resolve(tree.index.tables(), &plan, &batch(&asked)?, out.as_mut())?;
+            engine.resolve(tree.index.tables(), &plan, &asked.batch(), out.as_mut())?;
             if turn > 0 {
                 times.push(begin.elapsed());
             }
@@ -200,13 +209,13 @@ fn latency(args: &Args, tree: &Tree) -> Result<()> {
         for variant in [Variant::Few, Variant::Many] {
             let Some(engine) = make(&options(args, variant, Arithmetic::Auto, transfer)) else { continue };
             for n in [1, 100, 1000, 10_000] {
-                let asked = tree.ask(n, 0, 4);
+                let asked = tree.ask(n, 0.0, 4)?;
                 let plan = tree.index.plan(&Options::default())?;
                 let mut out = Outcomes::with_len(n);
                 let mut times = Vec::new();
                 for turn in 0..20 + 100 * args.runs {
                     let begin = Instant::now();
-                    engine.resolve(tree.index.tables(), &plan, &batch(&asked)?, out.as_mut())?;
+                    engine.resolve(tree.index.tables(), &plan, &asked.batch(), out.as_mut())?;
                     if turn >= 20 {
                         times.push(begin.elapsed());
                     }
@@ -226,9 +235,26 @@ fn latency(args: &Args, tree: &Tree) -> Result<()> {
     Ok(())
 }
 
-/// The conformance suite through every kernel.
+/// The conformance suite through every kernel, with both arithmetics and both transfers.
 fn suite(args: &Args) -> Result<()> {
     println!("\n== conformance suite, {} random cases a kernel", args.cases);
-    let _ = args;
+    let config = Config { n_random: args.cases, ..Config::default() };
+    for variant in Variant::KERNELS {
+        for (arithmetic, transfer) in
+            [(Arithmetic::Bits32, Transfer::Staged), (Arithmetic::Bits64, Transfer::Mapped)]
+        {
+            let options = options(args, variant, arithmetic, transfer);
+            if make(&options).is_none() {
+                continue;
+            }
+            let make = || Ok(Box::new(WgpuEngine::new(&options)?) as Box<dyn Engine>);
+            let begin = Instant::now();
+            let summary = run_suite(&make, &config)?;
+            println!(
+                "{variant:?} {arithmetic:?} {transfer:?}: passed in {:.1} s\n{summary}",
+                begin.elapsed().as_secs_f64()
+            );
+        }
+    }
     Ok(())
 }
