@@ -5,7 +5,7 @@
 use warpath_core::{Engine, EngineError, Index, Namespace, Options, Outcomes, PathBatch};
 use warpath_engine_wgpu::{WgpuEngine, WgpuOptions};
 
-/// An engine; `None`, with a line that says so, where there is no adapter and WARPATH_REQUIRE_WGPU doesn't ask for one.
+/// An engine; `None`, with a line that says so, where there is no adapter and WARPATH_MUST_RUN doesn't name it.
 pub fn engine(options: &WgpuOptions) -> Option<WgpuEngine> {
     match WgpuEngine::new(options) {
         Ok(engine) => Some(engine),
