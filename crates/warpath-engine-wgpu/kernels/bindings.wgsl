@@ -1,5 +1,6 @@
 // What every kernel reads and writes. The index's arrays lie in windows, one binding each, since a device bounds the
-// size of a binding; their declarations and the functions slot_at, block_at, dir_at and link_at are made by shader.rs.
+// size of a binding; their declarations and the functions slot_at, block_at, dir_at, link_at and key_pair are made by
+// shader.rs.
 
 // What the tables are: TableParams, and the length of the blocks.
 struct IndexParams {
@@ -14,8 +15,6 @@ struct BatchParams {
 }
 
 @group(0) @binding(0) var<uniform> index: IndexParams;
-// The hash key: the two position keys of unit u of lane j are element `j * KEY_UNITS + u`.
-@group(0) @binding(1) var<storage, read> hash_key: array<vec2<u32>>;
 
 @group(1) @binding(0) var<uniform> batch: BatchParams;
 // Where each path begins in the bytes, and behind the last one where it ends.

@@ -2,7 +2,7 @@
 
 // The two position keys of `unit` in `lane`. Units wrap at 8 KiB, which no path reaches.
 fn position(lane: u32, unit: u32) -> vec2<u32> {
-    return hash_key[lane * KEY_UNITS + (unit & (KEY_UNITS - 1u))];
+    return key_pair(lane * KEY_UNITS + (unit & (KEY_UNITS - 1u)));
 }
 
 // The fingerprint of an entry's canonical path: 94 bits. The two lowest bits of the third word are zero.
@@ -59,13 +59,29 @@ fn push_slash(before: State) -> State {
 
 // Continues over the path's bytes `from_at` to `end`.
 fn push(before: State, path: Path, from_at: u32, end: u32) -> State {
+    let first = min(end - from_at, UNIT_BYTES - before.length % UNIT_BYTES);
+    var state = push_unit(before, load(path, from_at, first), first);
+    var at = from_at + first;
+    // From here on the pending unit is empty, unless the bytes are at their end.
+    let whole = (end - at) / UNIT_BYTES;
+    state = push_whole(state, path, at, whole);
+    at += whole * UNIT_BYTES;
+    return push_unit(state, load(path, at, end - at), end - at);
+}
+
+// Continues over `n` whole units from `at` on. The word that a unit ends in is the next one's first: it is read once.
+fn push_whole(before: State, path: Path, at: u32, n: u32) -> State {
     var state = before;
-    var at = from_at;
-    while at < end {
-        let n = min(end - at, UNIT_BYTES - state.length % UNIT_BYTES);
-        state = push_unit(state, load(path, at, n), n);
-        at += n;
+    var word = (path.start + at) >> 2u;
+    let shift = (path.start + at) & 3u;
+    var carried = path_word(path, word);
+    for (var i = 0u; i < n; i++) {
+        let words = vec3<u32>(carried, path_word(path, word + 1u), path_word(path, word + 2u));
+        state.sums = add_unit(state.sums, before.length / UNIT_BYTES + i, unit_of(words, shift));
+        carried = words.z;
+        word += 2u;
     }
+    state.length += n * UNIT_BYTES;
     return state;
 }
 
@@ -98,9 +114,9 @@ fn finish(state: State) -> Key {
 // The top half of `lo(sum) * A + hi(sum) * B + C`.
 fn finish_lane(lane: u32, sum: Wide) -> u32 {
     let at = (KEY_FINISH + lane * KEY_FINISH_WORDS) / 2u;
-    let a = hash_key[at];
-    let b = hash_key[at + 1u];
-    let c = hash_key[at + 2u];
+    let a = key_pair(at);
+    let b = key_pair(at + 1u);
+    let c = key_pair(at + 2u);
     let products = wide_add(wide_product(low(sum), a.x), wide_product(high(sum), b.x));
     return high(wide_add(products, wide(c.x, c.y))) + low(sum) * a.y + high(sum) * b.y;
 }

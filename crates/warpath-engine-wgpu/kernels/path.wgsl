@@ -34,15 +34,15 @@ fn path_byte(path: Path, at: u32) -> u32 {
 fn load(path: Path, at: u32, n: u32) -> vec2<u32> {
     let byte = path.start + at;
     let word = byte >> 2u;
-    let shift = 8u * (byte & 3u);
-    let w0 = path_word(path, word);
-    let w1 = path_word(path, word + 1u);
-    let w2 = path_word(path, word + 2u);
-    var unit = vec2<u32>(w0, w1);
-    if shift != 0u {
-        unit = vec2<u32>((w0 >> shift) | (w1 << (32u - shift)), (w1 >> shift) | (w2 << (32u - shift)));
-    }
-    return unit & first_bytes(n);
+    let words = vec3<u32>(path_word(path, word), path_word(path, word + 1u), path_word(path, word + 2u));
+    return unit_of(words, byte & 3u) & first_bytes(n);
+}
+
+// The 8 bytes from byte `at` of three words, `at` 0 to 3.
+fn unit_of(words: vec3<u32>, at: u32) -> vec2<u32> {
+    let shift = 8u * at;
+    // In two steps, since a word can't be shifted by 32.
+    return (words.xy >> vec2<u32>(shift)) | ((words.yz << vec2<u32>(1u)) << vec2<u32>(31u - shift));
 }
 
 // A unit whose first `n` bytes are set, 0 to 8.

@@ -21,6 +21,8 @@ pub(crate) struct Gpu {
     pub adapter: AdapterInfo,
     /// Whether kernels are compiled for 64-bit integers.
     pub wide: bool,
+    /// Whether the hash key is bound as a uniform buffer.
+    pub uniform_key: bool,
     /// Whether kernels read mapped buffers.
     pub mapped: bool,
     /// Bytes of one binding.
@@ -80,7 +82,8 @@ impl Gpu {
         monitor.watch(&device);
         let max_binding = info.max_binding.min(info.max_buffer);
         let max_binding = options.max_binding_bytes.map_or(max_binding, |limit| limit.min(max_binding));
-        Ok(Gpu { device, queue, adapter: info, wide, mapped, max_binding, monitor })
+        let uniform_key = options.uniform_key;
+        Ok(Gpu { device, queue, adapter: info, wide, uniform_key, mapped, max_binding, monitor })
     }
 
     /// The error that wgpu reported since the last call, if any; a lost device stays lost.

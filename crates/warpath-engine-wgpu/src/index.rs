@@ -75,8 +75,10 @@ impl DeviceIndex {
         let usage = BufferUsages::COPY_DST;
         let params =
             gpu.buffer("table parameters", size_of::<IndexParams>() as u64, usage | BufferUsages::UNIFORM)?;
-        let key_bytes = u64::from(layout::KEY_WORDS) * 4;
-        let key = gpu.buffer("hash key", key_bytes, usage | BufferUsages::STORAGE)?;
+        // Whole quads, as a uniform buffer is read.
+        let key_bytes = u64::from(layout::KEY_WORDS.next_multiple_of(4)) * 4;
+        let key_usage = if gpu.uniform_key { BufferUsages::UNIFORM } else { BufferUsages::STORAGE };
+        let key = gpu.buffer("hash key", key_bytes, usage | key_usage)?;
         let group = make_group(gpu, pipelines, &params, &key, arrays.each_ref())?;
         let index = DeviceIndex {
             id: tables.id(),

@@ -26,6 +26,8 @@ pub struct WgpuOptions {
     pub variant: Variant,
     /// How the kernels do 64-bit arithmetic.
     pub arithmetic: Arithmetic,
+    /// Whether the hash key is bound as a uniform buffer.
+    pub uniform_key: bool,
     /// How paths and answers travel.
     pub transfer: Transfer,
     /// Bytes of paths that are sent at a time, at most. At least 64 KiB, at most what the device can bind.
@@ -48,6 +50,7 @@ impl Default for WgpuOptions {
             software: false,
             variant: Variant::Auto,
             arithmetic: Arithmetic::Auto,
+            uniform_key: false,
             transfer: Transfer::Auto,
             chunk_bytes: 32 << 20,
             chunk_paths: 1 << 20,

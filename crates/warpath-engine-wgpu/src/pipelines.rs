@@ -39,8 +39,8 @@ impl Pipelines {
     pub(crate) fn layout(&mut self, gpu: &Gpu, windows: [u32; 4]) -> &Layout {
         self.layouts.entry(windows).or_insert_with(|| {
             let n_windows: u32 = windows.iter().sum();
-            let mut entries = vec![uniform(0)];
-            entries.extend((1..FIRST_WINDOW + n_windows).map(|binding| storage(binding, true)));
+            let mut entries = vec![uniform(0), if gpu.uniform_key { uniform(1) } else { storage(1, true) }];
+            entries.extend((2..FIRST_WINDOW + n_windows).map(|binding| storage(binding, true)));
             let index = gpu.device.create_bind_group_layout(&BindGroupLayoutDescriptor {
                 label: Some("index"),
                 entries: &entries,
@@ -61,7 +61,13 @@ impl Pipelines {
         variant: Variant,
         windows: [u32; 4],
     ) -> Result<&ComputePipeline, EngineError> {
-        let config = Config { variant, wide: gpu.wide, windows, window_records: self.window_records };
+        let config = Config {
+            variant,
+            wide: gpu.wide,
+            uniform_key: gpu.uniform_key,
+            windows,
+            window_records: self.window_records,
+        };
         self.layout(gpu, windows);
         let layout = &self.layouts[&windows].pipeline;
         match self.pipelines.entry(config) {

@@ -107,6 +107,8 @@ impl ArrayKind {
 pub(crate) struct Config {
     pub variant: Variant,
     pub wide: bool,
+    /// Whether the hash key is bound as a uniform buffer, which some devices read faster.
+    pub uniform_key: bool,
     /// Windows of each array.
     pub windows: [u32; 4],
     /// Records of a whole window of each array.
@@ -132,7 +134,7 @@ pub(crate) fn source(config: &Config) -> String {
         Variant::Few => include_str!("../kernels/few.wgsl"),
         _ => include_str!("../kernels/many.wgsl"),
     };
-    let windows = accessors(config);
+    let windows = key_reader(config.uniform_key).to_owned() + &accessors(config);
     for part in [
         layout::LAYOUT_WGSL,
         include_str!("../kernels/bindings.wgsl"),
@@ -149,6 +151,26 @@ pub(crate) fn source(config: &Config) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The hash key's binding, and `key_pair(i)`: its words 2i and 2i + 1.
+fn key_reader(uniform: bool) -> &'static str {
+    if uniform {
+        "@group(0) @binding(1) var<uniform> hash_key: array<vec4<u32>, (KEY_WORDS + 2u) / 4u>;
+
+fn key_pair(i: u32) -> vec2<u32> {
+    let quad = hash_key[i / 2u];
+    return select(quad.xy, quad.zw, i % 2u == 1u);
+}
+"
+    } else {
+        "@group(0) @binding(1) var<storage, read> hash_key: array<vec2<u32>>;
+
+fn key_pair(i: u32) -> vec2<u32> {
+    return hash_key[i];
+}
+"
+    }
 }
 
 /// The windows' bindings and, for each array, the function that reads a record.

@@ -11,6 +11,7 @@ fn configs() -> impl Iterator<Item = Config> {
             [[1, 1, 1, 1], [3, 2, 2, 2]].into_iter().map(move |windows| Config {
                 variant,
                 wide,
+                uniform_key: wide,
                 windows,
                 window_records: [1 << 23, 1 << 23, 2_796_202, 1 << 23],
             })

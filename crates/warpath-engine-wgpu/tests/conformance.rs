@@ -15,8 +15,15 @@ fn make(
     transfer: Transfer,
     max_binding_bytes: Option<u64>,
 ) -> Result<Box<dyn Engine>, EngineError> {
-    let options =
-        WgpuOptions { variant, arithmetic, transfer, max_binding_bytes, ..WgpuOptions::for_tests() };
+    let uniform_key = arithmetic == Arithmetic::Bits64;
+    let options = WgpuOptions {
+        variant,
+        arithmetic,
+        transfer,
+        uniform_key,
+        max_binding_bytes,
+        ..WgpuOptions::for_tests()
+    };
     Ok(Box::new(WgpuEngine::new(&options)?))
 }
 

@@ -18,6 +18,7 @@ fn all_options() -> Vec<WgpuOptions> {
             all.push(options(|o| {
                 o.variant = variant;
                 o.arithmetic = arithmetic;
+                o.uniform_key = arithmetic == Arithmetic::Bits64;
                 o.transfer = transfer;
             }));
         }

@@ -130,13 +130,16 @@ fn resident(args: &Args, tree: &Tree) -> Result<()> {
     println!(
         "  kernel                 what            G paths/s    ms      GB/s (paths, offsets, a pair, outcomes)"
     );
-    for (variant, arithmetic) in [
-        (Variant::Many, Arithmetic::Bits64),
-        (Variant::Many, Arithmetic::Bits32),
-        (Variant::ManyLong, Arithmetic::Bits64),
-        (Variant::Few, Arithmetic::Bits64),
+    for (variant, arithmetic, uniform_key) in [
+        (Variant::Many, Arithmetic::Bits64, false),
+        (Variant::Many, Arithmetic::Bits64, true),
+        (Variant::Many, Arithmetic::Bits32, false),
+        (Variant::Many, Arithmetic::Bits32, true),
+        (Variant::ManyLong, Arithmetic::Bits64, false),
+        (Variant::Few, Arithmetic::Bits64, false),
     ] {
-        let Some(engine) = make(&options(args, variant, arithmetic, Transfer::Auto)) else { continue };
+        let options = WgpuOptions { uniform_key, ..options(args, variant, arithmetic, Transfer::Auto) };
+        let Some(engine) = make(&options) else { continue };
         let lookups = [
             ("direct", &existing, Options::default()),
             ("walk", &existing, Options::default().walk_only()),
@@ -155,7 +158,7 @@ fn resident(args: &Args, tree: &Tree) -> Result<()> {
             let moved = asked.bytes().len() as f64 + args.n_paths as f64 * (4.0 + 32.0 + 4.0);
             println!(
                 "  {:22} {what:14} {:9.3} {:8.3} {:9.1}",
-                format!("{variant:?} {arithmetic:?}"),
+                format!("{variant:?} {arithmetic:?}{}", if uniform_key { " uniform" } else { "" }),
                 args.n_paths as f64 / took / 1e9,
                 took * 1e3,
                 moved / took / 1e9
