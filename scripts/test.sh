@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 scripts/setup-tests.sh
+# Without one Mesa's software Vulkan complains on standard error.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 cargo test --workspace "$@"
 # Arrow and Parquet are behind features, so that the root builds quickly.
 cargo test -p warpath-sources --features parquet "$@"

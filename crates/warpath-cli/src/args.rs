@@ -34,6 +34,8 @@ pub enum Command {
     PathOf(PathOfArgs),
     Update(UpdateArgs),
     Generate(GenerateArgs),
+    /// List the engines of this build and the devices they find, and why one can't be used
+    Engines,
 }
 
 /// Tell which inode each path names
@@ -113,8 +115,9 @@ pub struct LookupArgs {
     #[arg(long, value_enum, value_name = "COLUMNS", value_delimiter = ',')]
     pub columns: Vec<Column>,
 
-    /// What resolves the paths
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = EngineName::Auto)]
+    /// What resolves the paths: auto, cpu, wgpu (a GPU through Vulkan, Metal or DX12), wgpu:ADAPTER (the first whose
+    /// name holds ADAPTER)
+    #[arg(long, value_name = "NAME", default_value = "auto")]
     pub engine: EngineName,
 
     /// Print only paths that were found, or only those that were not

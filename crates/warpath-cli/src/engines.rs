@@ -1,16 +1,39 @@
-//! Engines by name.
+//! Engines by name, and what engines there are.
 
-use clap::ValueEnum;
+use std::io::{self, Write};
+use std::str::FromStr;
 use warpath_core::{Engine, EngineError};
 use warpath_engine_cpu::CpuEngine;
 
 /// What can be asked for with `--engine`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineName {
-    /// The fastest that runs here
+    /// The fastest that runs here.
     Auto,
-    /// All cores of this machine
+    /// All cores of this machine.
     Cpu,
+    /// A GPU through Vulkan, Metal or DX12: the best, or the one whose name holds this text.
+    Wgpu(Option<String>),
+}
+
+impl EngineName {
+    /// Every engine by itself.
+    pub const EACH: [EngineName; 2] = [EngineName::Cpu, EngineName::Wgpu(None)];
+}
+
+impl FromStr for EngineName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<EngineName, String> {
+        match name.split_once(':').map_or((name, None), |(name, adapter)| (name, Some(adapter))) {
+            ("auto", None) => Ok(EngineName::Auto),
+            ("cpu", None) => Ok(EngineName::Cpu),
+            ("wgpu", adapter) => Ok(EngineName::Wgpu(adapter.map(str::to_owned))),
+            _ => {
+                Err("there are auto, cpu, wgpu and wgpu:ADAPTER; `warpath engines` lists adapters".to_owned())
+            }
+        }
+    }
 }
 
 /// An engine, and why it was taken.
@@ -25,13 +48,77 @@ pub struct Chosen {
 /// quarter longer, 4 MiB as well. Each thread has a block of its own, so that none need be large.
 const CPU_BATCH: usize = 256 << 10;
 
+/// A GPU overlaps copies and kernels of parts of a batch: it takes large ones.
+#[cfg(feature = "wgpu")]
+const WGPU_BATCH: usize = 16 << 20;
+
 /// Makes the engine of a name.
 ///
 /// Fails where it was asked for by name and can't run here.
-pub fn choose(name: EngineName) -> Result<Chosen, EngineError> {
+pub fn choose(name: &EngineName) -> Result<Chosen, EngineError> {
     let cpu = |why| Chosen { engine: Box::new(CpuEngine::new()), why, batch_bytes: CPU_BATCH };
     Ok(match name {
-        EngineName::Auto => cpu("the only one of this build"),
+        EngineName::Auto => cpu("the fastest for paths that come from a file"),
         EngineName::Cpu => cpu("asked for"),
+        EngineName::Wgpu(adapter) => wgpu(adapter.as_deref())?,
     })
+}
+
+#[cfg(feature = "wgpu")]
+fn wgpu(adapter: Option<&str>) -> Result<Chosen, EngineError> {
+    use warpath_engine_wgpu::{WgpuEngine, WgpuOptions};
+    let options = WgpuOptions { adapter: adapter.map(str::to_owned), ..WgpuOptions::default() };
+    let engine = Box::new(WgpuEngine::new(&options)?);
+    Ok(Chosen { engine, why: "asked for", batch_bytes: WGPU_BATCH })
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu(_adapter: Option<&str>) -> Result<Chosen, EngineError> {
+    let reason = "this build has none; build with --features wgpu".to_owned();
+    Err(EngineError::Unavailable { engine: "wgpu", reason })
+}
+
+/// Writes a line for each engine and adapter, and why it can't be used.
+///
+/// # Errors
+/// When the output can't be written.
+pub fn list(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "cpu\t{}", CpuEngine::new().info().device)?;
+    list_wgpu(out)
+}
+
+#[cfg(feature = "wgpu")]
+fn list_wgpu(out: &mut dyn Write) -> io::Result<()> {
+    let adapters = warpath_engine_wgpu::adapters();
+    if adapters.is_empty() {
+        return writeln!(out, "wgpu\tnot available: no Vulkan, Metal or DX12 adapter");
+    }
+    adapters.iter().try_for_each(|adapter| writeln!(out, "wgpu\t{adapter}"))
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn list_wgpu(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "wgpu\tnot in this build; build with --features wgpu")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read() {
+        assert_eq!("auto".parse(), Ok(EngineName::Auto));
+        assert_eq!("wgpu".parse(), Ok(EngineName::Wgpu(None)));
+        assert_eq!("wgpu:H100 80GB".parse(), Ok(EngineName::Wgpu(Some("H100 80GB".to_owned()))));
+        assert!("gpu".parse::<EngineName>().is_err());
+        assert!("cpu:0".parse::<EngineName>().is_err());
+    }
+
+    #[test]
+    fn the_list_names_every_engine() {
+        let mut out = Vec::new();
+        list(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("cpu\t") && text.contains("\nwgpu\t"), "{text}");
+    }
 }

@@ -129,7 +129,7 @@ fn answer(
     targets: Vec<Target<'_>>,
     stats: &dyn Fn(EngineInfo, &'static str, Report) -> String,
 ) -> Result<ExitCode> {
-    let chosen = engines::choose(args.engine)?;
+    let chosen = engines::choose(&args.engine)?;
     let engine = &*chosen.engine;
     let numbered = targets.iter().any(|target| !target.known.numbers.is_empty());
     let columns = if args.columns.is_empty() { DEFAULT_COLUMNS.to_vec() } else { args.columns.clone() };

@@ -33,6 +33,9 @@ fn main() -> ExitCode {
         Command::PathOf(args) => cmd::path_of::run(&args),
         Command::Update(args) => cmd::update::run(&args),
         Command::Generate(args) => cmd::generate::run(&args),
+        Command::Engines => engines::list(&mut std::io::stdout().lock())
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(anyhow::Error::from),
     };
     match ran {
         Ok(code) => code,

@@ -2,6 +2,7 @@
 
 use crate::NAME;
 use crate::options::WgpuOptions;
+use std::fmt;
 use warpath_core::EngineError;
 use wgpu::{Backends, DeviceType, DownlevelFlags, Features, Limits};
 
@@ -41,6 +42,27 @@ pub struct AdapterInfo {
     pub has_timestamps: bool,
     /// Why it can't be used; `None` where it can.
     pub unusable: Option<String>,
+}
+
+impl fmt::Display for AdapterInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30));
+        write!(f, "{} ({}, {})", self.name, self.backend, self.driver)?;
+        write!(f, ", memory {}", self.memory.map_or("unknown".to_owned(), gib))?;
+        write!(f, ", {} bindings of {}", self.storage_bindings, gib(self.max_binding))?;
+        for (has, what) in [
+            (self.has_int64, "64-bit integers"),
+            (self.has_mapped, "mapped buffers"),
+            (self.has_timestamps, "timestamps"),
+        ] {
+            write!(f, ", {}{what}", if has { "" } else { "no " })?;
+        }
+        match &self.unusable {
+            Some(reason) => write!(f, "; can't be used: {reason}"),
+            None if self.software => write!(f, "; software, used only when named"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Every adapter of the system, best first, those that can't be used included. Takes tens of milliseconds.

@@ -11,7 +11,7 @@ mod tree;
 
 use crate::engines::{self, EngineName};
 use anyhow::{Context, Result, ensure};
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 use measure::{Case, Measured, Measurements};
 use std::io::Write;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ pub struct BenchArgs {
     pub root: Option<PathBuf>,
 
     /// Measure these engines only; all that run here by default
-    #[arg(long, value_enum, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub engine: Vec<EngineName>,
 
     /// Largest batch
@@ -99,11 +99,9 @@ type Named = (String, Box<dyn Engine>);
 
 /// The engines that run here, and a note for each that does not.
 fn engines_here(wanted: &[EngineName]) -> Result<(Vec<Named>, Vec<String>)> {
-    let every: Vec<EngineName> =
-        EngineName::value_variants().iter().copied().filter(|name| *name != EngineName::Auto).collect();
     let mut here: Vec<Named> = Vec::new();
     let mut notes = Vec::new();
-    for &name in if wanted.is_empty() { &every } else { wanted } {
+    for name in if wanted.is_empty() { &EngineName::EACH } else { wanted } {
         match engines::choose(name) {
             Ok(chosen) => here.push((chosen.engine.info().name.to_owned(), chosen.engine)),
             Err(error) if wanted.is_empty() => notes.push(error.to_string()),
