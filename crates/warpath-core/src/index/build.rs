@@ -236,7 +236,10 @@ fn fill_region(
     let first = (region * REGION_PAIRS) as u32;
     let region_pairs = (slots.len() / layout::PAIR_SLOTS as usize) as u32;
     let mut filled = Filled { n_placed: 0, probe_limit: 1, left_over: vec![] };
-    for &slot in chunks.iter().flat_map(|chunk| chunk.region(region)) {
+    // In the order of their homes the longest probe is a quarter as long, at the same mean; a GPU's warp waits for the longest of 32.
+    let mut in_order: Vec<Slot> = chunks.iter().flat_map(|chunk| chunk.region(region)).copied().collect();
+    in_order.sort_unstable_by_key(|slot| slot.key0);
+    for slot in in_order {
         match place(slots, first, region_pairs, n_pairs, slot)? {
             Some((_, step)) => {
                 filled.n_placed += 1;
