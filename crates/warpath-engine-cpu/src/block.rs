@@ -23,7 +23,7 @@ pub(crate) struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    fn new(tables: &'a TablesView<'a>, plan: &'a Plan) -> Query<'a> {
+    pub fn new(tables: &'a TablesView<'a>, plan: &'a Plan) -> Query<'a> {
         let start = resolve::dir_record(tables, plan.start).map(|record| {
             let mut state = State::of(record);
             state.push(tables.key, b"/");

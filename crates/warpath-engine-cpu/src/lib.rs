@@ -15,11 +15,13 @@ mod block;
 mod direct;
 mod hash;
 mod isa;
+mod keys;
 mod parent;
 mod source;
 mod walk;
 
 pub use isa::Isa;
+pub use keys::{NO_KEY, keys};
 
 /// The README's examples, compiled and run.
 #[cfg(doctest)]

@@ -2,7 +2,7 @@
 
 use super::portable::{add_unit, pad};
 use super::{InLine, Vectors};
-use crate::block;
+use crate::block::{self, Query};
 use crate::source::Source;
 use std::arch::x86_64::*;
 use warpath_core::OutcomesMut;
@@ -20,6 +20,16 @@ pub(crate) struct Avx2;
 #[target_feature(enable = "avx2,bmi2,popcnt,lzcnt")]
 pub(crate) unsafe fn run<S: Source>(tables: &TablesView<'_>, plan: &Plan, source: S, out: OutcomesMut<'_>) {
     block::run::<Avx2, S>(tables, plan, source, out);
+}
+
+/// Writes the keys of whole paths.
+///
+/// # Safety
+/// The CPU has AVX2 and BMI2.
+#[target_feature(enable = "avx2,bmi2,popcnt,lzcnt")]
+pub(crate) unsafe fn keys<S: Source>(query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
+    // SAFETY: the instruction set is the caller's duty.
+    unsafe { crate::keys::run::<Avx2, S>(query, source, keys) }
 }
 
 const LANE_WORDS: usize = KEY_LANE_WORDS as usize;

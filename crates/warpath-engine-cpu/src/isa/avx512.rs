@@ -1,7 +1,7 @@
 //! 512-bit vectors: eight units at a time, the last ones under a byte mask, so nothing outside a path is read.
 
 use super::{InLine, Vectors};
-use crate::block;
+use crate::block::{self, Query};
 use crate::source::Source;
 use std::arch::x86_64::*;
 use warpath_core::OutcomesMut;
@@ -19,6 +19,16 @@ pub(crate) struct Avx512;
 #[target_feature(enable = "avx512f,avx512bw,bmi2,popcnt,lzcnt")]
 pub(crate) unsafe fn run<S: Source>(tables: &TablesView<'_>, plan: &Plan, source: S, out: OutcomesMut<'_>) {
     block::run::<Avx512, S>(tables, plan, source, out);
+}
+
+/// Writes the keys of whole paths.
+///
+/// # Safety
+/// The CPU has AVX-512 F and BW, and BMI2.
+#[target_feature(enable = "avx512f,avx512bw,bmi2,popcnt,lzcnt")]
+pub(crate) unsafe fn keys<S: Source>(query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
+    // SAFETY: the instruction set is the caller's duty.
+    unsafe { crate::keys::run::<Avx512, S>(query, source, keys) }
 }
 
 const LANE_WORDS: usize = KEY_LANE_WORDS as usize;

@@ -8,7 +8,8 @@ mod avx512;
 mod neon;
 mod portable;
 
-use crate::block;
+use crate::block::{self, Query};
+use crate::keys;
 use crate::source::Source;
 use warpath_core::OutcomesMut;
 use warpath_core::hash::{HashKey, Key};
@@ -134,6 +135,31 @@ impl Isa {
                 unsafe { neon::run(tables, plan, source, out) }
             }
             _ => block::run::<portable::Portable, S>(tables, plan, source, out),
+        }
+    }
+
+    /// Writes the keys of whole paths with it. What this machine lacks is done by portable code.
+    pub(crate) fn keys<S: Source>(self, query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 if self.is_available() => {
+                // SAFETY: the machine has the features.
+                unsafe { avx512::keys(query, source, keys) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 if self.is_available() => {
+                // SAFETY: the machine has the features.
+                unsafe { avx2::keys(query, source, keys) }
+            }
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon if self.is_available() => {
+                // SAFETY: the machine has the feature.
+                unsafe { neon::keys(query, source, keys) }
+            }
+            _ => {
+                // SAFETY: plain Rust runs everywhere.
+                unsafe { keys::run::<portable::Portable, S>(query, source, keys) }
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::portable::{Portable, add_unit, pad};
 use super::{InLine, Vectors};
-use crate::block;
+use crate::block::{self, Query};
 use crate::source::Source;
 use std::arch::aarch64::*;
 use warpath_core::OutcomesMut;
@@ -20,6 +20,16 @@ pub(crate) struct Neon;
 #[target_feature(enable = "neon")]
 pub(crate) unsafe fn run<S: Source>(tables: &TablesView<'_>, plan: &Plan, source: S, out: OutcomesMut<'_>) {
     block::run::<Neon, S>(tables, plan, source, out);
+}
+
+/// Writes the keys of whole paths.
+///
+/// # Safety
+/// The CPU has NEON.
+#[target_feature(enable = "neon")]
+pub(crate) unsafe fn keys<S: Source>(query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
+    // SAFETY: the instruction set is the caller's duty.
+    unsafe { crate::keys::run::<Neon, S>(query, source, keys) }
 }
 
 const LANE_WORDS: usize = KEY_LANE_WORDS as usize;

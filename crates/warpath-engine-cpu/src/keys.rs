@@ -1,0 +1,81 @@
+//! Keys of whole paths, for engines that probe elsewhere: a GPU is sent 12 bytes a path instead of its text.
+
+use crate::block::Query;
+use crate::isa::{Isa, Vectors};
+use crate::source::{self, Source};
+use crate::{direct, hash};
+use warpath_core::PathBatch;
+use warpath_core::batch::Paths;
+use warpath_core::index::{Plan, TablesView};
+
+/// In place of the key of a path that the direct probe may not answer. No key is like it: the two lowest bits of a key's third
+/// word are zero.
+pub const NO_KEY: [u32; 3] = [0, 0, 1];
+
+/// Writes the key words of every path of the batch, [`NO_KEY`] where a hit of it would not be the answer.
+///
+/// Runs on the calling thread, with `isa` where the machine has it. Of `keys` and paths, the longer is cut.
+pub fn keys(isa: Isa, tables: &TablesView<'_>, plan: &Plan, batch: &PathBatch<'_>, keys: &mut [[u32; 3]]) {
+    let query = Query::new(tables, plan);
+    match batch.paths() {
+        Paths::Flat32 { bytes, offsets } => isa.keys(&query, source::Flat { bytes, offsets }, keys),
+        Paths::Flat64 { bytes, offsets } => isa.keys(&query, source::Flat { bytes, offsets }, keys),
+        Paths::Slices(slices) => isa.keys(&query, source::Each(slices), keys),
+        Paths::Strs(strs) => isa.keys(&query, source::Each(strs), keys),
+    }
+}
+
+/// # Safety
+/// The CPU has `V`'s instruction set.
+#[inline(always)]
+pub(crate) unsafe fn run<V: Vectors, S: Source>(query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
+    let walk_only = query.is_walk_only();
+    let n = source.len().min(keys.len());
+    for (i, key) in keys[..n].iter_mut().enumerate() {
+        // SAFETY: `i` is below the source's length.
+        let path = unsafe { source.path(i) };
+        *key = match direct::state_before(query, path) {
+            // SAFETY: the instruction set is the caller's duty.
+            Some(state) if !walk_only => unsafe { hash::key_of::<V>(query.tables.key, state, path) }.words,
+            _ => NO_KEY,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use warpath_core::hash::State;
+    use warpath_core::{FileType, Index, Namespace, Options, ROOT};
+
+    #[test]
+    fn every_instruction_set_gives_the_core_s_keys() {
+        let mut namespace = Namespace::new();
+        let directory = namespace.add_directory(ROOT, "directory").unwrap();
+        namespace.add_file(directory, "file", FileType::Regular).unwrap();
+        let index = Index::build(namespace).unwrap();
+        let plan = index.plan(&Options::default().start(directory)).unwrap();
+        let view = index.tables().view();
+        let long = format!("/{}", "x".repeat(300));
+        let paths = ["/directory/file", "file", "", "/", "nul\0", long.as_str()];
+        let hash = index.tables().hash_key();
+        let key_of = |bytes: &[u8]| {
+            let mut state = State::EMPTY;
+            state.push(hash, bytes);
+            state.finish(hash).words
+        };
+        let expected = [
+            key_of(b"/directory/file"),
+            key_of(b"/directory/file"),
+            NO_KEY,
+            key_of(b"/"),
+            NO_KEY,
+            key_of(long.as_bytes()),
+        ];
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            let mut found = [[7; 3]; 6];
+            keys(isa, &view, &plan, &PathBatch::from_strs(&paths), &mut found);
+            assert_eq!(found, expected, "{}", isa.name());
+        }
+    }
+}
