@@ -1,0 +1,324 @@
+//! Checks and measures the engine on a machine with a GPU: `cuda-device suite|sanitize|bench [K..]`.
+//!
+//! `scripts/device-cuda.sh` runs it all; its output is recorded under `bench/record/`.
+
+#![allow(clippy::print_stdout, reason = "a program's output")]
+
+#[path = "../tests/variants/mod.rs"]
+mod variants;
+
+use anyhow::{Context, Result, bail, ensure};
+use rayon::prelude::*;
+use std::time::Instant;
+use variants::{VARIANTS, Variant, make};
+use warpath_conformance::suite::{Config, Part, run_part, run_suite};
+use warpath_core::{Engine, Index, Options, Outcomes, OutcomesMut, PathBatch};
+use warpath_engine_cuda::{CudaEngine, CudaOptions, HostBuffer, Transfer, gpus};
+use warpath_workload::{Mix, Order, PathSet, Synthetic, add_links};
+
+/// Rounds of each measurement.
+const ROUNDS: usize = 11;
+/// Paths of a large batch.
+const N_PATHS: usize = 1 << 24;
+
+fn main() -> Result<()> {
+    for gpu in gpus()? {
+        println!("# {gpu:?}");
+    }
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.split_first() {
+        Some((command, rest)) if command == "suite" => suite(rest),
+        Some((command, _)) if command == "sanitize" => sanitize(),
+        Some((command, rest)) if command == "bench" => rest.iter().try_for_each(|k| bench(k.parse()?)),
+        Some((command, _)) if command == "gpus" => split_over_all(),
+        _ => bail!("usage: cuda-device suite [N_RANDOM] | sanitize | bench K.. | gpus"),
+    }
+}
+
+/// The whole suite through every variant.
+fn suite(args: &[String]) -> Result<()> {
+    let n_random = args.first().map_or(Ok(100_000), |n| n.parse())?;
+    for &variant in VARIANTS {
+        let begin = Instant::now();
+        // The random cases in full on two variants, a share on the others.
+        let many = matches!(variant, Variant::Default | Variant::Text);
+        let config = Config { n_random: if many { n_random } else { n_random / 10 }, ..Config::default() };
+        match run_suite(&|| make(variant), &config) {
+            Ok(summary) => {
+                println!("{variant:?} passes in {:.1} s: {summary}", begin.elapsed().as_secs_f64())
+            }
+            Err(failure) => bail!("{variant:?}: {failure}"),
+        }
+    }
+    Ok(())
+}
+
+/// Little of everything, for compute-sanitizer.
+fn sanitize() -> Result<()> {
+    for &variant in VARIANTS {
+        let config = Config { n_random: 300, ..Config::default() };
+        for part in [Part::Cases, Part::Batches, Part::Random] {
+            match run_part(part, &|| make(variant), &config) {
+                Ok(n) => println!("{variant:?} {part:?}: {n} paths"),
+                Err(failure) => bail!("{variant:?} {part:?}: {failure}"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A measured rate beside its floor.
+fn report(k: u32, what: &str, paths_a_second: f64, ceiling: f64) {
+    println!(
+        "2^{k} | {what:58} | {:9.1} M paths/s | ceiling {:9.1} | {:5.1}%",
+        paths_a_second / 1e6,
+        ceiling / 1e6,
+        100.0 * paths_a_second / ceiling
+    );
+}
+
+fn check(found: &Outcomes, expected: &Outcomes, what: &str) -> Result<()> {
+    for i in 0..expected.len() {
+        ensure!(
+            found.get(i) == expected.get(i),
+            "{what}: path {i}: {:?} instead of {:?}",
+            found.get(i),
+            expected.get(i)
+        );
+    }
+    Ok(())
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+fn timed(rounds: usize, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    work()?;
+    let mut seconds = Vec::new();
+    for _ in 0..rounds {
+        let begin = Instant::now();
+        work()?;
+        seconds.push(begin.elapsed().as_secs_f64());
+    }
+    Ok(median(seconds))
+}
+
+fn bench(k: u32) -> Result<()> {
+    let begin = Instant::now();
+    let (mut namespace, tree) = Synthetic::new(k, 7).build();
+    let n_links = add_links(&mut namespace);
+    let tree_seconds = begin.elapsed().as_secs_f64();
+    let begin = Instant::now();
+    let index = Index::build(namespace)?;
+    println!(
+        "# 2^{k}: tree of {} entries and {n_links} links in {tree_seconds:.1} s, index of {:.2} GiB in {:.1} s, probe limit {}",
+        tree.n_entries(),
+        index.tables().memory() as f64 / f64::from(1 << 30),
+        begin.elapsed().as_secs_f64(),
+        index.tables().params().probe_limit
+    );
+    let engine = CudaEngine::new()?;
+    let rates = engine.measure_copies(ROUNDS)?;
+    println!("# {rates:?}");
+    let uploads = timed(ROUNDS, || {
+        engine.forget();
+        Ok(engine.prepare(index.tables())?)
+    })?;
+    let upload = index.tables().memory() as f64 / uploads;
+    println!(
+        "2^{k} | upload of the index | {:.1} GB/s, {:.1}% of the copy rate",
+        upload / 1e9,
+        100.0 * upload / rates.to_device
+    );
+    let random = PathSet::draw(&tree, &Mix::default(), N_PATHS, 11)?;
+    println!("# paths: mean {:.1} bytes, {:.2} components", random.mean_length(), random.mean_components());
+    resident(k, &engine, &index, &random, "direct", Options::default(), rates.on_device)?;
+    resident(k, &engine, &index, &random, "walk", Options::default().walk_only(), rates.on_device)?;
+    let mixed =
+        PathSet::draw(&tree, &Mix { missing: 0.5, through_links: 0.1, ..Mix::default() }, N_PATHS, 12)?;
+    resident(
+        k,
+        &engine,
+        &index,
+        &mixed,
+        "half missing, a tenth through links",
+        Options::default(),
+        rates.on_device,
+    )?;
+    few(k, &engine, &index, &random)?;
+    let whole = rates.to_device / (random.mean_length() + 4.0);
+    drop(engine);
+    hash_alone(k, &index, &random, whole)?;
+    for transfer in [Transfer::Text, Transfer::Both, Transfer::Keys] {
+        host_to_host(k, &index, &random, transfer, true, "random", whole)?;
+    }
+    for transfer in [Transfer::Text, Transfer::Keys] {
+        host_to_host(k, &index, &random, transfer, false, "random", whole)?;
+    }
+    let sorted = PathSet::draw(&tree, &Mix { order: Order::Find, ..Mix::default() }, N_PATHS, 13)?;
+    let whole = rates.to_device / (sorted.mean_length() + 4.0);
+    for transfer in [Transfer::Both, Transfer::Keys] {
+        host_to_host(k, &index, &sorted, transfer, transfer == Transfer::Both, "find order", whole)?;
+    }
+    Ok(())
+}
+
+/// Paths and answers on the device. The ceiling counts a line of 64 bytes for each path beside its text, offset and answer.
+fn resident(
+    k: u32,
+    engine: &CudaEngine,
+    index: &Index,
+    set: &PathSet,
+    what: &str,
+    options: Options,
+    copy_rate: f64,
+) -> Result<()> {
+    let plan = index.plan(&options)?;
+    let mut paths = engine.upload_paths(&set.batch())?;
+    let seconds = engine.time_uploaded(index.tables(), &plan, &mut paths, ROUNDS + 2)?.split_off(2);
+    check(&paths.outcomes()?, set.expected(), what)?;
+    let (best, worst) = seconds.iter().fold((f64::MAX, 0.0f64), |(a, b), &s| (a.min(s), b.max(s)));
+    report(
+        k,
+        &format!("{what}, device-resident"),
+        set.len() as f64 / median(seconds),
+        copy_rate / (set.mean_length() + 9.0 + 64.0),
+    );
+    println!(
+        "#   from {:.2} to {:.2} G paths/s",
+        set.len() as f64 / worst / 1e9,
+        set.len() as f64 / best / 1e9
+    );
+    Ok(())
+}
+
+/// Batches of 1, 100 and 1000, other paths each time.
+fn few(k: u32, engine: &CudaEngine, index: &Index, set: &PathSet) -> Result<()> {
+    let plan = index.plan(&Options::default())?;
+    let begin = Instant::now();
+    for _ in 0..1000 {
+        engine.prepare(index.tables())?;
+    }
+    println!("#   the index found up to date in {:.2} us", begin.elapsed().as_secs_f64() * 1e3);
+    for n in [1, 100, 1000] {
+        let mut outcomes = Outcomes::with_len(n);
+        let mut seconds = Vec::new();
+        for round in 0..2000 {
+            let first = round * n % (N_PATHS - n);
+            let batch = set.batch().slice(first..first + n);
+            let begin = Instant::now();
+            engine.resolve(index.tables(), &plan, &batch, outcomes.as_mut())?;
+            seconds.push(begin.elapsed().as_secs_f64());
+            for i in 0..n {
+                ensure!(outcomes.get(i) == set.expected().get(first + i), "few: path {}", first + i);
+            }
+        }
+        seconds.sort_by(f64::total_cmp);
+        println!(
+            "2^{k} | batch of {n}, launched | median {:.1} us, p90 {:.1}, p99 {:.1}",
+            seconds[1000] * 1e6,
+            seconds[1800] * 1e6,
+            seconds[1980] * 1e6
+        );
+    }
+    Ok(())
+}
+
+/// What the host's threads hash at most: the keys go nowhere.
+fn hash_alone(k: u32, index: &Index, set: &PathSet, ceiling: f64) -> Result<()> {
+    let plan = index.plan(&Options::default())?;
+    let view = index.tables().view();
+    let isa = warpath_engine_cpu::Isa::best();
+    let chunk = 1 << 16;
+    let seconds = timed(ROUNDS, || {
+        (0..set.len() / chunk).into_par_iter().for_each_init(
+            || vec![[0u32; 3]; chunk],
+            |keys, i| {
+                warpath_engine_cpu::keys(
+                    isa,
+                    &view,
+                    &plan,
+                    &set.batch().slice(i * chunk..(i + 1) * chunk),
+                    keys,
+                )
+            },
+        );
+        Ok(())
+    })?;
+    report(k, &format!("keys hashed by the host alone, {}", isa.name()), set.len() as f64 / seconds, ceiling);
+    Ok(())
+}
+
+/// A large batch from host memory to host memory.
+fn host_to_host(
+    k: u32,
+    index: &Index,
+    set: &PathSet,
+    transfer: Transfer,
+    pinned: bool,
+    order: &str,
+    ceiling: f64,
+) -> Result<()> {
+    let engine = CudaEngine::with_options(&CudaOptions { transfer, few: false, ..CudaOptions::default() })?;
+    engine.prepare(index.tables())?;
+    let plan = index.plan(&Options::default())?;
+    let what = format!("{transfer:?}, {} memory, {order}", if pinned { "pinned" } else { "ordinary" });
+    let seconds = if pinned {
+        let mut bytes = engine.pinned(set.bytes().len())?;
+        bytes.as_mut_slice::<u8>()[..set.bytes().len()].copy_from_slice(set.bytes());
+        let (mut inodes, mut statuses) = (engine.pinned(set.len() * 4)?, engine.pinned(set.len())?);
+        let text: &HostBuffer = &bytes;
+        let batch = PathBatch::new(&text.as_slice::<u8>()[..set.bytes().len()], set.offsets())
+            .context("the batch")?;
+        let (inodes, statuses) =
+            (&mut inodes.as_mut_slice::<u32>()[..set.len()], &mut statuses.as_mut_slice::<u8>()[..set.len()]);
+        let seconds = timed(ROUNDS, || {
+            let out = OutcomesMut { inodes: &mut *inodes, statuses: &mut *statuses };
+            Ok(engine.resolve(index.tables(), &plan, &batch, out)?)
+        })?;
+        ensure!(
+            inodes == set.expected().inodes() && statuses == set.expected().statuses(),
+            "{what}: wrong answers"
+        );
+        seconds
+    } else {
+        let mut outcomes = Outcomes::with_len(set.len());
+        let seconds =
+            timed(ROUNDS, || Ok(engine.resolve(index.tables(), &plan, &set.batch(), outcomes.as_mut())?))?;
+        check(&outcomes, set.expected(), &what)?;
+        seconds
+    };
+    report(k, &what, set.len() as f64 / seconds, ceiling);
+    Ok(())
+}
+
+/// A large batch over one GPU and over all.
+fn split_over_all() -> Result<()> {
+    let (namespace, tree) = Synthetic::new(24, 7).build();
+    let index = Index::build(namespace)?;
+    let set = PathSet::draw(&tree, &Mix::default(), N_PATHS, 11)?;
+    let plan = index.plan(&Options::default())?;
+    let all: Vec<usize> = gpus()?.iter().map(|gpu| gpu.ordinal).collect();
+    for gpus in [vec![0], all] {
+        for transfer in [Transfer::Text, Transfer::Keys] {
+            let engine = CudaEngine::with_options(&CudaOptions {
+                gpus: gpus.clone(),
+                transfer,
+                ..CudaOptions::default()
+            })?;
+            engine.prepare(index.tables())?;
+            let mut outcomes = Outcomes::with_len(set.len());
+            let seconds = timed(ROUNDS, || {
+                Ok(engine.resolve(index.tables(), &plan, &set.batch(), outcomes.as_mut())?)
+            })?;
+            check(&outcomes, set.expected(), "several GPUs")?;
+            println!(
+                "GPUs {gpus:?} | {transfer:?}, ordinary memory | {:.1} M paths/s",
+                set.len() as f64 / seconds / 1e6
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+// What differs between CUDA's compilers, and names for what the device does in one instruction.
+#pragma once
+
+#define DEVICE static __device__ __forceinline__
+#define OUTLINE static __device__ __noinline__
+#define METHOD __device__ __forceinline__
+#ifdef __CUDACC_RTC__
+// NVRTC 12.0 knows offsetof under this name alone.
+#define __builtin_offsetof(type, member) __INTADDR__(&((type*)0)->member)
+#endif
+
+DEVICE unsigned funnel_right(unsigned lo, unsigned hi, unsigned shift) { return __funnelshift_r(lo, hi, shift); }
+DEVICE unsigned multiply_high(unsigned a, unsigned b) { return __umulhi(a, b); }
+DEVICE unsigned population(unsigned bits) { return __popc(bits); }
+DEVICE unsigned population64(unsigned long long bits) { return __popcll(bits); }
+DEVICE unsigned lowest_bit64(unsigned long long bits) { return __ffsll(bits) - 1; }

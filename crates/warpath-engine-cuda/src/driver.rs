@@ -1,0 +1,168 @@
+//! The driver: whether it is there, and what its errors mean.
+
+use cudarc::driver::{CudaContext, DriverError, result, sys};
+use std::panic::catch_unwind;
+use std::sync::Arc;
+use warpath_core::EngineError;
+
+/// The engine's name.
+pub(crate) const NAME: &str = "cuda";
+
+/// An error that says what is missing.
+pub(crate) fn unavailable(reason: impl Into<String>) -> EngineError {
+    EngineError::Unavailable { engine: NAME, reason: reason.into() }
+}
+
+/// An error of one batch.
+pub(crate) fn failed(reason: impl Into<String>) -> EngineError {
+    EngineError::Failed { engine: NAME, reason: reason.into() }
+}
+
+/// What a driver's error means for the caller: the context is lost, or only this call has failed.
+pub(crate) fn error(what: &str, error: DriverError) -> EngineError {
+    use sys::CUresult::*;
+    let name = error.error_name().ok().and_then(|name| name.to_str().ok()).unwrap_or("an unknown error");
+    let reason = format!("{what}: {name}");
+    let is_lost = matches!(
+        error.0,
+        CUDA_ERROR_ILLEGAL_ADDRESS
+            | CUDA_ERROR_LAUNCH_TIMEOUT
+            | CUDA_ERROR_LAUNCH_FAILED
+            | CUDA_ERROR_ECC_UNCORRECTABLE
+            | CUDA_ERROR_HARDWARE_STACK_ERROR
+            | CUDA_ERROR_ILLEGAL_INSTRUCTION
+            | CUDA_ERROR_MISALIGNED_ADDRESS
+            | CUDA_ERROR_INVALID_ADDRESS_SPACE
+            | CUDA_ERROR_INVALID_PC
+            | CUDA_ERROR_CONTEXT_IS_DESTROYED
+            | CUDA_ERROR_INVALID_CONTEXT
+            | CUDA_ERROR_DEINITIALIZED
+            | CUDA_ERROR_SYSTEM_NOT_READY
+            | CUDA_ERROR_UNKNOWN
+    );
+    if is_lost { EngineError::Lost { engine: NAME, reason } } else { failed(reason) }
+}
+
+/// Names the call in an error.
+pub(crate) trait Named<T> {
+    /// The value, or the error of the call `what`.
+    fn named(self, what: &str) -> Result<T, EngineError>;
+}
+
+impl<T> Named<T> for Result<T, DriverError> {
+    fn named(self, what: &str) -> Result<T, EngineError> {
+        self.map_err(|driver| error(what, driver))
+    }
+}
+
+/// A GPU that the driver knows, whether or not it can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GpuInfo {
+    /// Its number with this driver.
+    pub ordinal: usize,
+    /// Its name.
+    pub name: String,
+    /// Bytes of its memory.
+    pub memory: u64,
+    /// Compute capability, such as (9, 0).
+    pub capability: (i32, i32),
+    /// The newest CUDA that the driver runs, as 1000 * major + 10 * minor.
+    pub driver: i32,
+}
+
+/// The GPUs of this machine, in the driver's order.
+///
+/// # Errors
+/// [`EngineError::Unavailable`] when there is no driver, it is too old, or it knows no GPU; the reason says which.
+pub fn gpus() -> Result<Vec<GpuInfo>, EngineError> {
+    let n = start()?;
+    (0..n).map(|ordinal| guarded(move || info(ordinal))).collect()
+}
+
+fn info(ordinal: usize) -> Result<GpuInfo, EngineError> {
+    let context = CudaContext::new(ordinal).named("cuDevicePrimaryCtxRetain")?;
+    Ok(GpuInfo {
+        ordinal,
+        name: context.name().named("cuDeviceGetName")?,
+        memory: context.total_mem().named("cuDeviceTotalMem")? as u64,
+        capability: context.compute_capability().named("cuDeviceGetAttribute")?,
+        driver: driver_version()?,
+    })
+}
+
+/// The context of a GPU.
+pub(crate) fn open(ordinal: usize) -> Result<Arc<CudaContext>, EngineError> {
+    let n = start()?;
+    if ordinal >= n {
+        return Err(unavailable(format!("there is no GPU {ordinal}; the driver knows {n}")));
+    }
+    guarded(move || {
+        let context = CudaContext::new(ordinal).named("cuDevicePrimaryCtxRetain")?;
+        let (major, minor) = context.compute_capability().named("cuDeviceGetAttribute")?;
+        if (major, minor) < (7, 5) {
+            return Err(unavailable(format!(
+                "GPU {ordinal} has compute capability {major}.{minor}; 7.5 (Turing) is the least"
+            )));
+        }
+        Ok(context)
+    })
+}
+
+/// Loads the driver and counts its GPUs; never panics.
+fn start() -> Result<usize, EngineError> {
+    // SAFETY: the call only tries to load the driver's library.
+    if !catch_unwind(|| unsafe { sys::is_culib_present() }).unwrap_or(false) {
+        return Err(unavailable(
+            "there is no NVIDIA driver here (libcuda was not found): install one of CUDA 12 or later",
+        ));
+    }
+    guarded(|| {
+        result::init().map_err(|driver| unavailable(error("cuInit", driver).to_string()))?;
+        let version = driver_version()?;
+        if version < 12_000 {
+            return Err(unavailable(format!(
+                "the NVIDIA driver is for CUDA {}.{}: install one of CUDA 12 or later",
+                version / 1000,
+                version % 1000 / 10
+            )));
+        }
+        match result::device::get_count().named("cuDeviceGetCount")? {
+            0 => Err(unavailable("the NVIDIA driver knows no GPU")),
+            n => Ok(n as usize),
+        }
+    })
+}
+
+/// The newest CUDA that the driver runs, as 1000 * major + 10 * minor.
+pub(crate) fn driver_version() -> Result<i32, EngineError> {
+    let mut version = 0;
+    // SAFETY: the pointer is to a live integer.
+    unsafe { sys::cuDriverGetVersion(&mut version) }.result().named("cuDriverGetVersion")?;
+    Ok(version)
+}
+
+/// Runs calls that panic where the driver's library lacks a symbol.
+fn guarded<T>(
+    calls: impl FnOnce() -> Result<T, EngineError> + std::panic::UnwindSafe,
+) -> Result<T, EngineError> {
+    catch_unwind(calls).unwrap_or_else(|_| {
+        Err(unavailable("the NVIDIA driver lacks functions of CUDA 12: install a newer one"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_gpu_says_why() {
+        match gpus() {
+            Ok(gpus) => assert!(!gpus.is_empty()),
+            Err(EngineError::Unavailable { engine, reason }) => {
+                assert_eq!(engine, NAME);
+                assert!(reason.contains("driver"), "{reason}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Memory of the device and pinned memory of the host, streams and events, owned.
+
+use crate::driver::Named;
+use cudarc::driver::{CudaContext, result, sys};
+use std::ffi::c_void;
+use std::sync::Arc;
+use warpath_core::EngineError;
+
+/// Device memory.
+#[derive(Debug)]
+pub(crate) struct DeviceBuffer {
+    context: Arc<CudaContext>,
+    pub address: sys::CUdeviceptr,
+    pub n_bytes: usize,
+}
+
+impl DeviceBuffer {
+    /// At least one byte.
+    pub fn new(context: &Arc<CudaContext>, n_bytes: usize) -> Result<DeviceBuffer, EngineError> {
+        let n_bytes = n_bytes.max(16);
+        context.bind_to_thread().named("cuCtxSetCurrent")?;
+        // SAFETY: the context is current; the memory is freed once, on drop.
+        let address = unsafe { result::malloc_sync(n_bytes) }.named("cuMemAlloc")?;
+        Ok(DeviceBuffer { context: Arc::clone(context), address, n_bytes })
+    }
+}
+
+impl Drop for DeviceBuffer {
+    fn drop(&mut self) {
+        let _ = self.context.bind_to_thread();
+        // SAFETY: allocated by `new` and freed here alone; owners wait for the work that uses it.
+        let _ = unsafe { result::free_sync(self.address) };
+    }
+}
+
+/// Pinned host memory, which the device reads and writes under the same address.
+#[derive(Debug)]
+pub struct HostBuffer {
+    context: Arc<CudaContext>,
+    start: *mut u8,
+    n_bytes: usize,
+}
+
+// SAFETY: plain memory; all access goes through `&` and `&mut`.
+unsafe impl Send for HostBuffer {}
+// SAFETY: as above.
+unsafe impl Sync for HostBuffer {}
+
+const PORTABLE: u32 = sys::CU_MEMHOSTALLOC_PORTABLE;
+const MAPPED: u32 = sys::CU_MEMHOSTALLOC_DEVICEMAP;
+
+impl HostBuffer {
+    pub(crate) fn new(context: &Arc<CudaContext>, n_bytes: usize) -> Result<HostBuffer, EngineError> {
+        let n_bytes = n_bytes.max(16);
+        context.bind_to_thread().named("cuCtxSetCurrent")?;
+        // SAFETY: the context is current; the memory is freed once, on drop.
+        let start =
+            unsafe { result::malloc_host(n_bytes, PORTABLE | MAPPED) }.named("cuMemHostAlloc")?.cast::<u8>();
+        // SAFETY: the memory was allocated just now with this size.
+        unsafe { start.write_bytes(0, n_bytes) };
+        Ok(HostBuffer { context: Arc::clone(context), start, n_bytes })
+    }
+
+    /// The memory as a slice of plain values.
+    pub fn as_slice<T: bytemuck::Pod>(&self) -> &[T] {
+        // SAFETY: the memory is page-aligned, initialised, and any bytes are a `T`.
+        unsafe { std::slice::from_raw_parts(self.start.cast::<T>(), self.n_bytes / size_of::<T>()) }
+    }
+
+    /// The memory as a slice of plain values, to be written.
+    pub fn as_mut_slice<T: bytemuck::Pod>(&mut self) -> &mut [T] {
+        // SAFETY: as for `as_slice`, and `self` is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.start.cast::<T>(), self.n_bytes / size_of::<T>()) }
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut u8 {
+        self.start
+    }
+
+    pub(crate) fn device_address(&self) -> sys::CUdeviceptr {
+        self.start as sys::CUdeviceptr
+    }
+}
+
+impl Drop for HostBuffer {
+    fn drop(&mut self) {
+        let _ = self.context.bind_to_thread();
+        // SAFETY: allocated by `new` and freed here alone; owners wait for the work that uses it.
+        let _ = unsafe { result::free_host(self.start.cast()) };
+    }
+}
+
+/// Whether the driver knows both ends of this memory as pinned.
+pub(crate) fn is_pinned<T>(memory: &[T]) -> bool {
+    let Some(last) = memory.len().checked_sub(1) else { return false };
+    [&memory[0], &memory[last]].into_iter().all(|place| {
+        let mut kind: u32 = 0;
+        // SAFETY: the attribute is a u32; the address is only looked up.
+        let found = unsafe {
+            sys::cuPointerGetAttribute(
+                (&raw mut kind).cast::<c_void>(),
+                sys::CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+                std::ptr::from_ref(place) as sys::CUdeviceptr,
+            )
+        };
+        found == sys::CUresult::CUDA_SUCCESS && kind == sys::CUmemorytype::CU_MEMORYTYPE_HOST as u32
+    })
+}
+
+/// A stream of its own.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    context: Arc<CudaContext>,
+    pub raw: sys::CUstream,
+}
+
+// SAFETY: the driver's streams may be used from any thread.
+unsafe impl Send for Stream {}
+// SAFETY: as above.
+unsafe impl Sync for Stream {}
+
+impl Stream {
+    pub fn new(context: &Arc<CudaContext>) -> Result<Stream, EngineError> {
+        context.bind_to_thread().named("cuCtxSetCurrent")?;
+        let raw = result::stream::create(result::stream::StreamKind::NonBlocking).named("cuStreamCreate")?;
+        Ok(Stream { context: Arc::clone(context), raw })
+    }
+
+    /// Waits until all work is done.
+    pub fn wait(&self) -> Result<(), EngineError> {
+        // SAFETY: the stream lives.
+        unsafe { result::stream::synchronize(self.raw) }.named("the device's work")
+    }
+
+    /// Whether all work is done.
+    pub fn is_done(&self) -> Result<bool, EngineError> {
+        // SAFETY: the stream lives.
+        match unsafe { sys::cuStreamQuery(self.raw) } {
+            sys::CUresult::CUDA_ERROR_NOT_READY => Ok(false),
+            other => other.result().named("the device's work").map(|()| true),
+        }
+    }
+
+    /// Copies to the device.
+    ///
+    /// # Safety
+    /// `n_bytes` from `from` on stay as they are, and the device's memory stays, until the stream is done.
+    pub unsafe fn upload(
+        &self,
+        to: sys::CUdeviceptr,
+        from: *const u8,
+        n_bytes: usize,
+    ) -> Result<(), EngineError> {
+        if n_bytes == 0 {
+            return Ok(());
+        }
+        // SAFETY: the caller's duty.
+        unsafe { sys::cuMemcpyHtoDAsync_v2(to, from.cast(), n_bytes, self.raw) }
+            .result()
+            .named("copy to the device")
+    }
+
+    /// Copies from the device.
+    ///
+    /// # Safety
+    /// `n_bytes` from `to` on are nobody else's, and the device's memory stays, until the stream is done.
+    pub unsafe fn download(
+        &self,
+        to: *mut u8,
+        from: sys::CUdeviceptr,
+        n_bytes: usize,
+    ) -> Result<(), EngineError> {
+        if n_bytes == 0 {
+            return Ok(());
+        }
+        // SAFETY: the caller's duty.
+        unsafe { sys::cuMemcpyDtoHAsync_v2(to.cast(), from, n_bytes, self.raw) }
+            .result()
+            .named("copy from the device")
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let _ = self.context.bind_to_thread();
+        let _ = self.wait();
+        // SAFETY: created by `new` and destroyed here alone.
+        let _ = unsafe { result::stream::destroy(self.raw) };
+    }
+}
