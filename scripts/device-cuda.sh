@@ -25,8 +25,8 @@ for part in "${parts[@]}"; do
         bench26) run bench26 300 "$binary" bench 26 ;;
         gpus) run gpus 200 "$binary" gpus ;;
         sanitize)
-            for tool in memcheck racecheck initcheck synccheck; do
-                run "$tool" 200 compute-sanitizer --tool $tool --error-exitcode 9 "$binary" sanitize
+            for tool in ${TOOLS:-memcheck racecheck initcheck synccheck}; do
+                run "$tool" "${TOOL_LIMIT:-200}" compute-sanitizer --tool $tool --error-exitcode 9 "$binary" sanitize
             done ;;
         ncu)
             for kernel in direct_paths32 walk_paths32; do
