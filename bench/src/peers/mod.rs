@@ -1,4 +1,4 @@
-//! What else a program could look paths up with. Each is set up as its own docs advise.
+//! What else a program could look paths up with, set up as its own docs advise.
 
 pub mod flat;
 pub mod maps;

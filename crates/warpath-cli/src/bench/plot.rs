@@ -182,15 +182,18 @@ impl Axis {
     }
 }
 
-/// A tick's label.
+/// A tick's label: three digits are enough to read an axis, and more would not fit.
 fn number(value: f64) -> String {
-    match value {
-        v if v >= 1e9 => format!("{}G", v / 1e9),
-        v if v >= 1e6 => format!("{}M", v / 1e6),
-        v if v >= 1e3 => format!("{}k", v / 1e3),
-        v if v >= 1.0 => format!("{v}"),
-        v => format!("{v:.4}").trim_end_matches('0').to_owned(),
-    }
+    let (scaled, unit) = match value {
+        v if v >= 1e9 => (v / 1e9, "G"),
+        v if v >= 1e6 => (v / 1e6, "M"),
+        v if v >= 1e3 => (v / 1e3, "k"),
+        v => (v, ""),
+    };
+    let decimals = (2.0 - scaled.log10().floor()).clamp(0.0, 6.0) as usize;
+    let text = format!("{scaled:.decimals$}");
+    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text}{unit}")
 }
 
 /// Text for HTML.
@@ -208,6 +211,12 @@ mod tests {
         assert_eq!(axis.ticks().collect::<Vec<_>>(), [1.0, 10.0, 100.0, 1000.0, 10_000.0]);
         assert_eq!((axis.position(1.0), axis.position(100.0), axis.position(1e4)), (0.0, 0.5, 1.0));
         assert!(Axis::of([0.0, f64::NAN].into_iter()).is_none());
+    }
+
+    #[test]
+    fn labels_are_short() {
+        let labels = [0.1, 1.0, 100.0, 128.0, 1e4, 1_048_576.0, 33_554_432.0, 1e9].map(number);
+        assert_eq!(labels, ["0.1", "1", "100", "128", "10k", "1.05M", "33.6M", "1G"]);
     }
 
     #[test]
