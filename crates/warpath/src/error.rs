@@ -40,6 +40,12 @@ pub enum Error {
         /// Length of the status column.
         n_statuses: usize,
     },
+    /// An Arrow column that holds no paths.
+    #[error("a column of paths is one of strings or bytes, and this is {data_type}")]
+    Column {
+        /// What it is.
+        data_type: String,
+    },
     /// The system gives no thread to work on.
     #[error("the system gives no thread: {reason}")]
     Threads {

@@ -21,10 +21,13 @@
 //! | `router` | which engine answers a batch? |
 //! | `executor`, `future`, `reply` | how is an answer waited for? |
 //! | `batcher` | how do many small requests become few batches? |
+//! | `arrow` | how are Arrow columns resolved without copying? |
 //! | `rekey` | who finishes the rename of a large directory? |
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod batcher;
 mod device;
 mod error;
@@ -36,6 +39,8 @@ mod reply;
 mod router;
 mod store;
 
+#[cfg(feature = "arrow")]
+pub use arrow::ArrowOutcomes;
 pub use batcher::{BatchLookupBuilder, BatchPathLookup, Numbers, Request, Settings, SettingsError, WhenFull};
 pub use device::Device;
 pub use error::Error;
@@ -50,3 +55,12 @@ pub use warpath_core::{
     Attributes, BatchError, Engine, EngineError, EngineInfo, FileType, INVALID_INODE, Index, InodeId,
     LookupError, Namespace, NamespaceError, Options, Outcome, Outcomes, OutcomesMut, PathBatch, ROOT,
 };
+
+/// The pages of `docs/`, whose examples are compiled and run as tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../docs/from-the-first-description.md")]
+    struct FromTheFirstDescription;
+    #[doc = include_str!("../../../docs/batcher.md")]
+    struct Batcher;
+}

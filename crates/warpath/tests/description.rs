@@ -27,13 +27,16 @@ macro_rules! description {
     };
 }
 
-/// The device, or where there is none the CPU, said aloud; with WARPATH_NO_SKIP set that is a failure.
+/// The device, or where there is none the CPU, said aloud; where the environment's
+/// WARPATH_MUST_RUN names it that is a failure.
 fn or_cpu<E: std::fmt::Display>(name: &str, device: Result<warpath::Device, E>) -> Option<warpath::Device> {
     match device {
         Ok(device) => Some(device),
         Err(error) => {
             eprintln!("SKIPPED: {name} is not tested, the CPU stands in: {error}");
-            assert!(std::env::var_os("WARPATH_NO_SKIP").is_none(), "{name} may not be skipped here");
+            let must_run = std::env::var("WARPATH_MUST_RUN").unwrap_or_default();
+            let may_skip = !must_run.split([',', ' ']).any(|must_run| must_run == name);
+            assert!(may_skip, "{name} may not be skipped here");
             Some(warpath::Device::cpu())
         }
     }

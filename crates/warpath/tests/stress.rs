@@ -210,7 +210,6 @@ fn stress(name: &str, device: impl Fn(Arc<TestEngine>) -> Device) {
         });
     });
     batcher.shutdown();
-    let _ = std::panic::take_hook();
 
     let numbers = batcher.numbers();
     println!("{numbers:?}, {} swaps", n_swaps.into_inner());

@@ -8,6 +8,7 @@
 //! | `inner` | who runs a batch, and when? |
 //! | `run` | what happens to a batch? Equal paths once, answers back |
 //! | `timer` | who notices a deadline? |
+//! | `service` | how is it a `tower` service? |
 //! | `numbers` | what has been done? |
 
 mod inner;
@@ -15,6 +16,8 @@ mod numbers;
 mod queue;
 mod request;
 mod run;
+#[cfg(feature = "tower")]
+mod service;
 mod settings;
 mod timer;
 
