@@ -62,10 +62,13 @@ impl Ask for ByBatcher {
     }
 }
 
+/// Id and version of tables.
+type Version = (u64, u64);
+
 /// An engine that asks file systems.
 struct Adapter<A> {
     library: Arc<Library>,
-    kept: Mutex<Vec<((u64, u64), Arc<A>)>>,
+    kept: Mutex<Vec<(Version, Arc<A>)>>,
 }
 
 impl<A: Ask> Adapter<A> {
