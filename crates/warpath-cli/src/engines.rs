@@ -14,11 +14,13 @@ pub enum EngineName {
     Cpu,
     /// A GPU through Vulkan, Metal or DX12: the best, or the one whose name holds this text.
     Wgpu(Option<String>),
+    /// NVIDIA GPUs through CUDA: the first.
+    Cuda,
 }
 
 impl EngineName {
     /// Every engine by itself.
-    pub const EACH: [EngineName; 2] = [EngineName::Cpu, EngineName::Wgpu(None)];
+    pub const EACH: [EngineName; 3] = [EngineName::Cpu, EngineName::Wgpu(None), EngineName::Cuda];
 }
 
 impl FromStr for EngineName {
@@ -28,10 +30,10 @@ impl FromStr for EngineName {
         match name.split_once(':').map_or((name, None), |(name, adapter)| (name, Some(adapter))) {
             ("auto", None) => Ok(EngineName::Auto),
             ("cpu", None) => Ok(EngineName::Cpu),
+            ("cuda", None) => Ok(EngineName::Cuda),
             ("wgpu", adapter) => Ok(EngineName::Wgpu(adapter.map(str::to_owned))),
-            _ => {
-                Err("there are auto, cpu, wgpu and wgpu:ADAPTER; `warpath engines` lists adapters".to_owned())
-            }
+            _ => Err("there are auto, cpu, cuda, wgpu and wgpu:ADAPTER; `warpath engines` lists adapters"
+                .to_owned()),
         }
     }
 }
@@ -49,8 +51,8 @@ pub struct Chosen {
 const CPU_BATCH: usize = 256 << 10;
 
 /// A GPU overlaps copies and kernels of parts of a batch: it takes large ones.
-#[cfg(feature = "wgpu")]
-const WGPU_BATCH: usize = 16 << 20;
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+const GPU_BATCH: usize = 16 << 20;
 
 /// Makes the engine of a name.
 ///
@@ -61,6 +63,7 @@ pub fn choose(name: &EngineName) -> Result<Chosen, EngineError> {
         EngineName::Auto => cpu("the fastest for paths that come from a file"),
         EngineName::Cpu => cpu("asked for"),
         EngineName::Wgpu(adapter) => wgpu(adapter.as_deref())?,
+        EngineName::Cuda => cuda()?,
     })
 }
 
@@ -69,7 +72,7 @@ fn wgpu(adapter: Option<&str>) -> Result<Chosen, EngineError> {
     use warpath_engine_wgpu::{WgpuEngine, WgpuOptions};
     let options = WgpuOptions { adapter: adapter.map(str::to_owned), ..WgpuOptions::default() };
     let engine = Box::new(WgpuEngine::new(&options)?);
-    Ok(Chosen { engine, why: "asked for", batch_bytes: WGPU_BATCH })
+    Ok(Chosen { engine, why: "asked for", batch_bytes: GPU_BATCH })
 }
 
 #[cfg(not(feature = "wgpu"))]
@@ -78,13 +81,41 @@ fn wgpu(_adapter: Option<&str>) -> Result<Chosen, EngineError> {
     Err(EngineError::Unavailable { engine: "wgpu", reason })
 }
 
+#[cfg(feature = "cuda")]
+fn cuda() -> Result<Chosen, EngineError> {
+    let engine = Box::new(warpath_engine_cuda::CudaEngine::new()?);
+    Ok(Chosen { engine, why: "asked for", batch_bytes: GPU_BATCH })
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda() -> Result<Chosen, EngineError> {
+    let reason = "this build has none; build with --features cuda".to_owned();
+    Err(EngineError::Unavailable { engine: "cuda", reason })
+}
+
 /// Writes a line for each engine and adapter, and why it can't be used.
 ///
 /// # Errors
 /// When the output can't be written.
 pub fn list(out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "cpu\t{}", CpuEngine::new().info().device)?;
-    list_wgpu(out)
+    list_wgpu(out)?;
+    list_cuda(out)
+}
+
+#[cfg(feature = "cuda")]
+fn list_cuda(out: &mut dyn Write) -> io::Result<()> {
+    match warpath_engine_cuda::gpus() {
+        Ok(gpus) => gpus.iter().try_for_each(|gpu| {
+            writeln!(out, "cuda\t{}: {}, {} MiB", gpu.ordinal, gpu.name, gpu.memory >> 20)
+        }),
+        Err(error) => writeln!(out, "cuda\tnot available: {error}"),
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn list_cuda(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "cuda\tnot in this build; build with --features cuda")
 }
 
 #[cfg(feature = "wgpu")]
@@ -119,6 +150,9 @@ mod tests {
         let mut out = Vec::new();
         list(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(text.starts_with("cpu\t") && text.contains("\nwgpu\t"), "{text}");
+        assert!(
+            text.starts_with("cpu\t") && text.contains("\nwgpu\t") && text.contains("\ncuda\t"),
+            "{text}"
+        );
     }
 }
