@@ -1,6 +1,6 @@
 //! A run of paths on one thread: direct for all, then the walk for what is left.
 
-use crate::isa::{InLine, Vectors};
+use crate::isa::Vectors;
 use crate::source::Source;
 use crate::{direct, hash, parent, walk};
 use warpath_core::hash::{Key, State};
@@ -17,7 +17,7 @@ pub(crate) struct Query<'a> {
     pub tables: &'a TablesView<'a>,
     pub plan: &'a Plan,
     /// The slots by lines of four.
-    lines: &'a [[Slot; 4]],
+    pub lines: &'a [[Slot; 4]],
     /// The state at the start directory and a slash: where relative paths continue.
     pub start: Option<State>,
 }
@@ -56,28 +56,10 @@ impl<'a> Query<'a> {
         key
     }
 
+    /// The line where a key belongs.
     #[inline(always)]
-    fn home_line(&self, key: &Key) -> usize {
+    pub fn home_line(&self, key: &Key) -> usize {
         home_pair(key.words[0], self.tables.params.n_pairs) as usize / 2
-    }
-
-    /// The key's slot. Reads line after line, each whole: the order of the pairs within does not matter to who reads both.
-    ///
-    /// # Safety
-    /// The CPU has `V`'s instruction set.
-    #[inline(always)]
-    pub unsafe fn find<V: Vectors>(&self, key: &Key) -> Option<&'a Slot> {
-        let mut line = self.home_line(key);
-        for _ in 0..=self.tables.params.probe_limit / 2 {
-            let slots = self.lines.get(line)?;
-            // SAFETY: the instruction set is the caller's duty.
-            match unsafe { V::find_in_line(slots, key) } {
-                InLine::Found(at) => return slots.get(at),
-                InLine::Missing => return None,
-                InLine::Next => line = if line + 1 == self.lines.len() { 0 } else { line + 1 },
-            }
-        }
-        None
     }
 }
 
@@ -104,19 +86,6 @@ impl Misses {
         }
     }
 
-    /// Writes a path over the one of this place in the list.
-    #[inline(always)]
-    pub fn put(&mut self, at: usize, number: usize) {
-        if let Some(place) = self.numbers.get_mut(at) {
-            *place = number as u16;
-        }
-    }
-
-    /// Forgets all paths but the first.
-    pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
-    }
-
     /// The path of this place in the list.
     #[inline(always)]
     pub fn number(&self, at: usize) -> Option<usize> {
@@ -137,20 +106,21 @@ pub(crate) fn run<V: Vectors, S: Source>(
     out: OutcomesMut<'_>,
 ) {
     let query = Query::new(tables, plan);
-    let mut misses = Misses::new();
+    let (mut direct_misses, mut misses) = (Misses::new(), Misses::new());
     let mut first = 0;
     let columns = out.inodes.chunks_mut(BLOCK_PATHS).zip(out.statuses.chunks_mut(BLOCK_PATHS));
     for (inodes, statuses) in columns {
         let mut out = OutcomesMut { inodes, statuses };
         let block = Block { source, first, len: out.len() };
+        direct_misses.clear();
         misses.clear();
         if query.is_walk_only() {
             (0..block.len).for_each(|number| misses.push(number));
         } else {
             // SAFETY: the caller runs on a CPU with `V`'s instruction set.
             unsafe {
-                direct::run::<V, S>(&query, &block, &mut misses, &mut out);
-                parent::run::<V, S>(&query, &block, &mut misses, &mut out);
+                direct::run::<V, S>(&query, &block, &mut direct_misses, &mut out);
+                parent::run::<V, S>(&query, &block, &direct_misses, &mut misses, &mut out);
             }
         }
         if misses.len > 0 {

@@ -1,13 +1,12 @@
-//! One probe for the whole path, many paths on the way at once.
+//! One probe for the whole path.
 
 use crate::block::{Block, Misses, Query};
 use crate::isa::Vectors;
+use crate::probes::{self, Stage};
 use crate::source::Source;
 use warpath_core::hash::{Key, State};
+use warpath_core::layout::Slot;
 use warpath_core::{OutcomesMut, layout, resolve};
-
-/// Paths between a path's hash and its probe: long enough for its line to come from memory.
-pub(crate) const AHEAD: usize = 32;
 
 /// Answers the paths that are canonical as written; notes the others.
 ///
@@ -20,25 +19,42 @@ pub(crate) unsafe fn run<V: Vectors, S: Source>(
     misses: &mut Misses,
     out: &mut OutcomesMut<'_>,
 ) {
-    let mut keys = [None; AHEAD];
-    for step in 0..block.len + AHEAD {
-        let place = &mut keys[step % AHEAD];
-        if step >= AHEAD {
-            let number = step - AHEAD;
-            // SAFETY: the instruction set is the caller's duty.
-            match place.and_then(|key: Key| unsafe { query.find::<V>(&key) }) {
-                Some(slot) if slot.kind() != layout::KIND_SYMLINK => {
-                    out.inodes[number] = slot.inode;
-                    out.statuses[number] = 0;
-                }
-                Some(slot) => out.set(number, resolve::final_entry(query.tables, query.plan, slot, 0)),
-                None => misses.push(number),
+    // SAFETY: the instruction set is the caller's duty.
+    unsafe { probes::run::<V, _>(query, &mut Direct { query, block, misses, out }) };
+}
+
+struct Direct<'q, 'o, S> {
+    query: &'q Query<'q>,
+    block: &'q Block<S>,
+    misses: &'q mut Misses,
+    out: &'q mut OutcomesMut<'o>,
+}
+
+impl<V: Vectors, S: Source> Stage<V> for Direct<'_, '_, S> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.block.len
+    }
+
+    #[inline(always)]
+    unsafe fn ask(&mut self, i: usize) -> Option<(Key, u16)> {
+        let path = self.block.path(i);
+        let state = state_before(self.query, path)?;
+        // SAFETY: the instruction set is the caller's duty.
+        Some((unsafe { self.query.ask::<V>(state, path) }, 0))
+    }
+
+    #[inline(always)]
+    fn answer(&mut self, i: usize, _note: u16, slot: Option<&Slot>) {
+        match slot {
+            Some(slot) if slot.kind() != layout::KIND_SYMLINK => {
+                self.out.inodes[i] = slot.inode;
+                self.out.statuses[i] = 0;
             }
-        }
-        if step < block.len {
-            let path = block.path(step);
-            // SAFETY: as above.
-            *place = state_before(query, path).map(|state| unsafe { query.ask::<V>(state, path) });
+            Some(slot) => {
+                self.out.set(i, resolve::final_entry(self.query.tables, self.query.plan, slot, 0));
+            }
+            None => self.misses.push(i),
         }
     }
 }

@@ -17,6 +17,7 @@ mod hash;
 mod isa;
 mod keys;
 mod parent;
+mod probes;
 mod source;
 mod walk;
 

@@ -2,22 +2,16 @@
 //! which is what most misses are.
 
 use crate::block::{Block, Misses, Query};
-use crate::direct::{AHEAD, state_before};
+use crate::direct::state_before;
 use crate::isa::Vectors;
+use crate::probes::{self, Stage};
 use crate::source::Source;
 use crate::walk::is_plain;
 use warpath_core::hash::Key;
+use warpath_core::layout::Slot;
 use warpath_core::{LookupError, OutcomesMut, layout, resolve};
 
-/// A path whose directory is asked for.
-#[derive(Clone, Copy)]
-struct Asked {
-    number: usize,
-    /// The directory's key and the length of the last component, unless the path has to be walked.
-    directory: Option<(Key, usize)>,
-}
-
-/// Answers the misses whose directory exists; the others stay misses.
+/// Answers the misses whose directory exists; the others are left.
 ///
 /// # Safety
 /// The CPU has `V`'s instruction set.
@@ -25,61 +19,59 @@ struct Asked {
 pub(crate) unsafe fn run<V: Vectors, S: Source>(
     query: &Query<'_>,
     block: &Block<S>,
-    misses: &mut Misses,
+    misses: &Misses,
+    left: &mut Misses,
     out: &mut OutcomesMut<'_>,
 ) {
-    let n_missed = misses.numbers().len();
-    let mut ring = [None; AHEAD];
-    // Entries are read before they are overwritten: a path is put back only after its place has been passed.
-    let mut n_left = 0;
-    for step in 0..n_missed + AHEAD {
-        let place: &mut Option<Asked> = &mut ring[step % AHEAD];
-        if let Some(asked) = place.take() {
-            // SAFETY: the instruction set is the caller's duty.
-            match unsafe { outcome::<V>(query, &asked) } {
-                Some(error) => out.set(asked.number, Err(error)),
-                None => {
-                    misses.put(n_left, asked.number);
-                    n_left += 1;
-                }
+    // SAFETY: the instruction set is the caller's duty.
+    unsafe { probes::run::<V, _>(query, &mut Parent { query, block, misses, left, out }) };
+}
+
+struct Parent<'q, 'o, S> {
+    query: &'q Query<'q>,
+    block: &'q Block<S>,
+    misses: &'q Misses,
+    left: &'q mut Misses,
+    out: &'q mut OutcomesMut<'o>,
+}
+
+impl<V: Vectors, S: Source> Stage<V> for Parent<'_, '_, S> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.misses.numbers().len()
+    }
+
+    /// Asks for the directory of a path that is plain as written. The note is the length of the last component.
+    #[inline(always)]
+    unsafe fn ask(&mut self, i: usize) -> Option<(Key, u16)> {
+        let path = self.block.path(self.misses.number(i)?);
+        let state = state_before(self.query, path)?;
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe {
+            let slash = V::last_slash(path)?;
+            let n_name = path.len() - slash - 1;
+            // A directory deeper than MAX_PATH has a state of its own, so what is below it is not found by the path's hash.
+            let deep = state.length as usize + slash > layout::MAX_PATH as usize;
+            if slash == 0 || n_name == 0 || deep || !is_plain::<V>(path) {
+                return None;
             }
-        }
-        if let Some(number) = misses.number(step) {
-            // SAFETY: as above.
-            *place = Some(Asked { number, directory: unsafe { ask::<V>(query, block.path(number)) } });
+            Some((self.query.ask::<V>(state, &path[..slash]), n_name as u16))
         }
     }
-    misses.truncate(n_left);
-}
 
-/// Asks for the directory of a path that is plain as written.
-#[inline(always)]
-unsafe fn ask<V: Vectors>(query: &Query<'_>, path: &[u8]) -> Option<(Key, usize)> {
-    let state = state_before(query, path)?;
-    // SAFETY: the instruction set is the caller's duty.
-    unsafe {
-        let slash = V::last_slash(path)?;
-        let n_name = path.len() - slash - 1;
-        // A directory deeper than MAX_PATH has a state of its own, so what is below it is not found by the path's hash.
-        let deep = state.length as usize + slash > layout::MAX_PATH as usize;
-        if slash == 0 || n_name == 0 || deep || !is_plain::<V>(path) {
-            return None;
+    #[inline(always)]
+    fn answer(&mut self, i: usize, n_name: u16, slot: Option<&Slot>) {
+        let Some(number) = self.misses.number(i) else { return };
+        match slot {
+            Some(slot) if slot.kind() == layout::KIND_DIRECTORY => {
+                let error = if u32::from(n_name) > layout::MAX_NAME {
+                    LookupError::NameTooLong
+                } else {
+                    resolve::missing(self.query.tables, slot.inode)
+                };
+                self.out.set(number, Err(error));
+            }
+            _ => self.left.push(number),
         }
-        Some((query.ask::<V>(state, &path[..slash]), n_name))
     }
-}
-
-/// How the path ends, if its directory is there.
-#[inline(always)]
-unsafe fn outcome<V: Vectors>(query: &Query<'_>, asked: &Asked) -> Option<LookupError> {
-    let (key, n_name) = asked.directory?;
-    // SAFETY: the instruction set is the caller's duty.
-    let slot = unsafe { query.find::<V>(&key) }?;
-    if slot.kind() != layout::KIND_DIRECTORY {
-        return None;
-    }
-    if n_name > layout::MAX_NAME as usize {
-        return Some(LookupError::NameTooLong);
-    }
-    Some(resolve::missing(query.tables, slot.inode))
 }

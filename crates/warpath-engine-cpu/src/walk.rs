@@ -10,6 +10,7 @@
 
 use crate::block::{Block, Query};
 use crate::isa::Vectors;
+use crate::probes::Read;
 use crate::source::Source;
 use warpath_core::hash::{Key, State};
 use warpath_core::layout::{self, Slot};
@@ -91,6 +92,9 @@ struct Task<'p> {
     /// The probe underway: for `path[..asked]`.
     asked: usize,
     key: Key,
+    /// The line to be read next, and how many have been read before.
+    line: usize,
+    n_lines: u32,
     links: u32,
 }
 
@@ -106,6 +110,8 @@ impl<'p> Task<'p> {
         missing: 0,
         asked: 0,
         key: Key { words: [0; 3] },
+        line: 0,
+        n_lines: 0,
         links: 0,
     };
 
@@ -163,12 +169,19 @@ impl<'p> Task<'p> {
     #[inline(always)]
     unsafe fn advance<V: Vectors>(&mut self, query: &Query<'_>) -> Option<Outcome> {
         // SAFETY: the instruction set is the caller's duty.
-        match unsafe { query.find::<V>(&self.key) } {
-            None => self.missing = self.asked,
-            Some(slot) => {
+        match unsafe { query.read::<V>(self.line, &self.key) } {
+            Read::Missing => self.missing = self.asked,
+            Read::Is(slot) => {
                 if let Some(outcome) = self.arrive(query, slot) {
                     return Some(outcome);
                 }
+            }
+            // Tables that nobody verified may have no end.
+            Read::Next(_) if self.n_lines >= query.tables.params.probe_limit => self.missing = self.asked,
+            Read::Next(line) => {
+                self.line = line;
+                self.n_lines += 1;
+                return None;
             }
         }
         // SAFETY: as above.
@@ -245,6 +258,8 @@ impl<'p> Task<'p> {
         self.asked = end;
         // SAFETY: as above.
         self.key = unsafe { query.ask::<V>(&self.state, &self.path[self.base..end]) };
+        self.line = query.home_line(&self.key);
+        self.n_lines = 0;
         Ok(())
     }
 
