@@ -12,6 +12,9 @@ use warpath_core::{OutcomesMut, resolve};
 /// Paths of a block: their misses are collected on the stack before they are walked.
 pub(crate) const BLOCK_PATHS: usize = 1024;
 
+/// Batches of so few paths are resolved one after the other: to set up a block takes longer.
+const FEW_PATHS: usize = 4;
+
 /// What a block is resolved against.
 pub(crate) struct Query<'a> {
     pub tables: &'a TablesView<'a>,
@@ -106,6 +109,12 @@ pub(crate) fn run<V: Vectors, S: Source>(
     out: OutcomesMut<'_>,
 ) {
     let query = Query::new(tables, plan);
+    if source.len() <= FEW_PATHS {
+        let block = Block { source, first: 0, len: source.len() };
+        // SAFETY: the caller runs on a CPU with `V`'s instruction set.
+        unsafe { direct::few::<V, S>(&query, &block, out) };
+        return;
+    }
     let (mut direct_misses, mut misses) = (Misses::new(), Misses::new());
     let mut first = 0;
     let columns = out.inodes.chunks_mut(BLOCK_PATHS).zip(out.statuses.chunks_mut(BLOCK_PATHS));

@@ -2,7 +2,7 @@
 
 use crate::block::{Block, Misses, Query};
 use crate::isa::Vectors;
-use crate::probes::{self, Stage};
+use crate::probes::{self, Read, Stage};
 use crate::source::Source;
 use warpath_core::hash::{Key, State};
 use warpath_core::layout::Slot;
@@ -21,6 +21,48 @@ pub(crate) unsafe fn run<V: Vectors, S: Source>(
 ) {
     // SAFETY: the instruction set is the caller's duty.
     unsafe { probes::run::<V, _>(query, &mut Direct { query, block, misses, out }) };
+}
+
+/// Answers a few paths, one after the other: the direct probe, then the scalar walk.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set.
+#[inline(always)]
+pub(crate) unsafe fn few<V: Vectors, S: Source>(
+    query: &Query<'_>,
+    block: &Block<S>,
+    mut out: OutcomesMut<'_>,
+) {
+    for i in 0..block.len {
+        let path = block.path(i);
+        let slot = match state_before(query, path) {
+            // SAFETY: the instruction set is the caller's duty.
+            Some(state) if !query.is_walk_only() => unsafe { find::<V>(query, state, path) },
+            _ => None,
+        };
+        let outcome = match slot {
+            Some(slot) => resolve::final_entry(query.tables, query.plan, slot, 0),
+            None => resolve::walk(query.tables, query.plan, path),
+        };
+        out.set(i, outcome);
+    }
+}
+
+/// The slot of a path's whole key, read at once.
+#[inline(always)]
+unsafe fn find<'q, V: Vectors>(query: &Query<'q>, state: &State, path: &[u8]) -> Option<&'q Slot> {
+    // SAFETY: the instruction set is the caller's duty.
+    let key = unsafe { query.ask::<V>(state, path) };
+    let mut line = query.home_line(&key);
+    for _ in 0..query.tables.params.probe_limit {
+        // SAFETY: as above.
+        match unsafe { query.read::<V>(line, &key) } {
+            Read::Is(slot) => return Some(slot),
+            Read::Missing => return None,
+            Read::Next(next) => line = next,
+        }
+    }
+    None
 }
 
 struct Direct<'q, 'o, S> {
