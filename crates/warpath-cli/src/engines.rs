@@ -109,7 +109,7 @@ fn list_cuda(out: &mut dyn Write) -> io::Result<()> {
         Ok(gpus) => gpus.iter().try_for_each(|gpu| {
             writeln!(out, "cuda\t{}: {}, {} MiB", gpu.ordinal, gpu.name, gpu.memory >> 20)
         }),
-        Err(error) => writeln!(out, "cuda\tnot available: {error}"),
+        Err(error) => writeln!(out, "cuda\t{error}"),
     }
 }
 
