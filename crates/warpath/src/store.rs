@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use std::time::{Duration, Instant};
 use warpath_core::index::Plan;
 use warpath_core::resolve::dir_record;
-use warpath_core::{Index, InodeId, Namespace, Options, ROOT, Tables};
+use warpath_core::{Index, InodeId, Namespace, Options, Tables};
 
 /// Bytes a second at which tables are copied, guessed low: a writer waits no longer for readers than a copy would take.
 const COPY_BYTES_PER_SECOND: u64 = 2 << 30;
@@ -37,7 +37,8 @@ impl Version {
     }
 
     fn is_directory(&self, inode: InodeId) -> bool {
-        inode == ROOT || dir_record(&self.tables.view(), inode).is_some()
+        // A removed directory keeps its number, with a record that names no inode.
+        dir_record(&self.tables.view(), inode).is_some_and(|record| record.inode == inode)
     }
 
     fn kept_plan(&self, options: &Options) -> Option<Plan> {
