@@ -18,13 +18,19 @@ pack() {
     strip -o "$folder/wgpu-bench" "$root/target/release/examples/wgpu-bench"
     cp "$here/device-wgpu.sh" "$folder/"
     git -C "$root" rev-parse HEAD >"$folder/commit"
-    (cd "$folder" && { compgen -G 'libvulkan1*.deb' >/dev/null || apt-get download -q libvulkan1; })
+    # NVIDIA's Vulkan driver needs the loaders of EGL and GL, too.
+    (cd "$folder" && { compgen -G 'libegl1*.deb' >/dev/null ||
+        apt-get download -q libvulkan1 libegl1 libglvnd0 libopengl0 libgl1 libglx0 libgles2; })
     du -sh "$folder"
 }
 
 prepare_vulkan() {
     if ! ldconfig -p | grep -q 'libvulkan\.so\.1'; then
-        dpkg -x "$here"/libvulkan1*.deb / && ldconfig
+        local package
+        for package in "$here"/*.deb; do
+            dpkg -x "$package" /
+        done
+        ldconfig
     fi
     export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/tmp}
     # The driver's manifest may lie where no loader looks.
