@@ -8,7 +8,6 @@
 mod variants;
 
 use anyhow::{Context, Result, bail, ensure};
-use rayon::prelude::*;
 use std::time::Instant;
 use variants::{VARIANTS, Variant, make};
 use warpath_conformance::suite::{Config, Part, run_part, run_suite};
@@ -150,7 +149,6 @@ fn bench(k: u32) -> Result<()> {
     few(k, &engine, &index, &random)?;
     let whole = rates.to_device / (random.mean_length() + 4.0);
     drop(engine);
-    hash_alone(k, &index, &random, whole)?;
     for transfer in [Transfer::Text, Transfer::Both, Transfer::Keys] {
         host_to_host(k, &index, &random, transfer, true, "random", whole)?;
     }
@@ -223,31 +221,6 @@ fn few(k: u32, engine: &CudaEngine, index: &Index, set: &PathSet) -> Result<()> 
             seconds[1980] * 1e6
         );
     }
-    Ok(())
-}
-
-/// What the host's threads hash at most: the keys go nowhere.
-fn hash_alone(k: u32, index: &Index, set: &PathSet, ceiling: f64) -> Result<()> {
-    let plan = index.plan(&Options::default())?;
-    let view = index.tables().view();
-    let isa = warpath_engine_cpu::Isa::best();
-    let chunk = 1 << 16;
-    let seconds = timed(ROUNDS, || {
-        (0..set.len() / chunk).into_par_iter().for_each_init(
-            || vec![[0u32; 3]; chunk],
-            |keys, i| {
-                warpath_engine_cpu::keys(
-                    isa,
-                    &view,
-                    &plan,
-                    &set.batch().slice(i * chunk..(i + 1) * chunk),
-                    keys,
-                )
-            },
-        );
-        Ok(())
-    })?;
-    report(k, &format!("keys hashed by the host alone, {}", isa.name()), set.len() as f64 / seconds, ceiling);
     Ok(())
 }
 

@@ -34,7 +34,7 @@ pub(crate) unsafe fn keys<S: Source>(query: &Query<'_>, source: S, keys: &mut [[
 
 const LANE_WORDS: usize = KEY_LANE_WORDS as usize;
 
-/// Masks of 0 to 3 whole units: eight words of which the last `n` of a window of four pairs are set.
+/// A window of four that begins at `4 - n` takes the first `n` units of a block.
 const UNIT_MASKS: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
 impl Vectors for Avx2 {
@@ -92,17 +92,8 @@ impl Vectors for Avx2 {
             let high = _mm256_loadu_si256(line.as_ptr().add(2).cast());
             let same = equal_words(low, wanted, compared) | equal_words(high, wanted, compared) << 8;
             let ones = _mm256_set1_epi32(-1);
-            let empty = (equal_words(low, ones, ones) | equal_words(high, ones, ones) << 8) & 0x8888;
-            let pairs = same & same >> 1;
-            // An empty slot's words don't count, whatever they are.
-            let found = pairs & pairs >> 2 & 0x1111 & !(empty >> 3);
-            if found != 0 {
-                InLine::Found(found.trailing_zeros() as usize / 4)
-            } else if empty != 0 {
-                InLine::Missing
-            } else {
-                InLine::Next
-            }
+            let empty = equal_words(low, ones, ones) | equal_words(high, ones, ones) << 8;
+            InLine::of_words(same, empty)
         }
     }
 

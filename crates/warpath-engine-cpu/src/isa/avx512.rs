@@ -71,17 +71,8 @@ impl Vectors for Avx512 {
             let wanted = _mm512_broadcast_i32x4(_mm_setr_epi32(k0, k1, k2, 0));
             let compared = _mm512_broadcast_i32x4(_mm_setr_epi32(-1, -1, !(KIND_MASK as i32), 0));
             let same = u32::from(_mm512_testn_epi32_mask(_mm512_xor_si512(slots, wanted), compared));
-            let pairs = same & same >> 1;
-            let empty = u32::from(_mm512_cmpeq_epi32_mask(slots, _mm512_set1_epi32(-1))) & 0x8888;
-            // An empty slot's words don't count, whatever they are.
-            let found = pairs & pairs >> 2 & 0x1111 & !(empty >> 3);
-            if found != 0 {
-                InLine::Found(found.trailing_zeros() as usize / 4)
-            } else if empty != 0 {
-                InLine::Missing
-            } else {
-                InLine::Next
-            }
+            let empty = u32::from(_mm512_cmpeq_epi32_mask(slots, _mm512_set1_epi32(-1)));
+            InLine::of_words(same, empty)
         }
     }
 

@@ -60,6 +60,24 @@ pub(crate) enum InLine {
     Next,
 }
 
+impl InLine {
+    /// What a line says, from a bit for each of its sixteen words: whether it equals the key's word (of which the fourth always does), and
+    /// whether it is the inode of an empty slot. An empty slot's words don't count, whatever they are.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn of_words(equal: u32, empty: u32) -> InLine {
+        let (pairs, empty) = (equal & equal >> 1, empty & 0x8888);
+        let found = pairs & pairs >> 2 & 0x1111 & !(empty >> 3);
+        if found != 0 {
+            InLine::Found(found.trailing_zeros() as usize / 4)
+        } else if empty != 0 {
+            InLine::Missing
+        } else {
+            InLine::Next
+        }
+    }
+}
+
 /// An instruction set that the engine has code for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
