@@ -9,7 +9,9 @@
 //! | `check` | whether tables are those of their namespace |
 //! | `links` | what each symbolic link leads to |
 //! | `dependencies` | which links an entry's change touches |
-//! | `update` | one change at a time: entries, renames, re-keying |
+//! | `update` | one change at a time, as the caller asks for it |
+//! | `entries` | what an entry that comes or goes means for the tables |
+//! | `rekey` | directories that were renamed, and how their keys catch up |
 //! | [`plan`] | options made ready for a version |
 
 pub mod changes;
@@ -19,7 +21,9 @@ pub mod tables;
 mod build;
 mod check;
 mod dependencies;
+mod entries;
 mod links;
+mod rekey;
 mod shared;
 mod slots;
 mod update;
@@ -34,10 +38,10 @@ use crate::options::Options;
 use crate::{Engine, InodeId, Namespace, Outcomes, PathBatch, layout};
 use dependencies::LinkDependencies;
 use links::{LinkResolver, NoObserver};
+use rekey::StaleDirectories;
 use shared::SharedTables;
 use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
-use update::StaleDirectories;
 
 /// Start directories whose `beneath` links are kept.
 const BENEATH_KEPT: usize = 8;
