@@ -106,8 +106,9 @@ pub fn list(out: &mut dyn Write) -> io::Result<()> {
 #[cfg(feature = "cuda")]
 fn list_cuda(out: &mut dyn Write) -> io::Result<()> {
     match warpath_engine_cuda::gpus() {
-        Ok(gpus) => gpus.iter().try_for_each(|gpu| {
-            writeln!(out, "cuda\t{}: {}, {} MiB", gpu.ordinal, gpu.name, gpu.memory >> 20)
+        Ok(gpus) => gpus.iter().try_for_each(|gpu| match gpu.unusable() {
+            None => writeln!(out, "cuda\t{gpu}"),
+            Some(reason) => writeln!(out, "cuda\tnot usable: {reason}"),
         }),
         Err(error) => writeln!(out, "cuda\t{error}"),
     }

@@ -1,12 +1,15 @@
 //! The driver: whether it is there, and what its errors mean.
 
 use cudarc::driver::{CudaContext, DriverError, result, sys};
+use std::fmt;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use warpath_core::EngineError;
 
 /// The engine's name.
 pub(crate) const NAME: &str = "cuda";
+/// The oldest compute capability that the kernels are made for.
+const LEAST_CAPABILITY: (i32, i32) = (7, 5);
 
 /// An error that says what is missing.
 pub(crate) fn unavailable(reason: impl Into<String>) -> EngineError {
@@ -70,7 +73,25 @@ pub struct GpuInfo {
     pub driver: i32,
 }
 
-/// The GPUs of this machine, in the driver's order.
+impl GpuInfo {
+    /// Why the engine can't use it; `None` where it can.
+    pub fn unusable(&self) -> Option<String> {
+        let (major, minor) = self.capability;
+        (self.capability < LEAST_CAPABILITY).then(|| {
+            format!("GPU {} has compute capability {major}.{minor}; 7.5 (Turing) is the least", self.ordinal)
+        })
+    }
+}
+
+impl fmt::Display for GpuInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}, {} MiB", self.ordinal, self.name, self.memory >> 20)
+    }
+}
+
+/// The GPUs of this machine, in the driver's order. Makes no context on them and takes none of their memory.
+///
+/// [`CudaEngine::open`](crate::CudaEngine::open) makes an engine on one of them.
 ///
 /// # Errors
 /// [`EngineError::Unavailable`] when there is no driver, it is too old, or it knows no GPU; the reason says which.
@@ -79,13 +100,31 @@ pub fn gpus() -> Result<Vec<GpuInfo>, EngineError> {
     (0..n).map(|ordinal| guarded(move || info(ordinal))).collect()
 }
 
+/// The first GPU of this number, or else the first whose name holds the text in any case.
+pub(crate) fn find(which: &str) -> Result<GpuInfo, EngineError> {
+    let gpus = gpus()?;
+    let known: Vec<String> = gpus.iter().map(GpuInfo::to_string).collect();
+    let number = which.parse::<usize>().ok();
+    let named = |gpu: &GpuInfo| gpu.name.to_lowercase().contains(&which.to_lowercase());
+    gpus.into_iter()
+        .find(|gpu| number.map_or_else(|| named(gpu), |number| gpu.ordinal == number))
+        .ok_or_else(|| unavailable(format!("no GPU is called {which:?}; there are: {}", known.join("; "))))
+}
+
 fn info(ordinal: usize) -> Result<GpuInfo, EngineError> {
-    let context = CudaContext::new(ordinal).named("cuDevicePrimaryCtxRetain")?;
+    use sys::CUdevice_attribute::*;
+    let device = result::device::get(ordinal as i32).named("cuDeviceGet")?;
+    // SAFETY: the device is one of the driver's.
+    let attribute = |attribute| unsafe { result::device::get_attribute(device, attribute) };
     Ok(GpuInfo {
         ordinal,
-        name: context.name().named("cuDeviceGetName")?,
-        memory: context.total_mem().named("cuDeviceTotalMem")? as u64,
-        capability: context.compute_capability().named("cuDeviceGetAttribute")?,
+        name: result::device::get_name(device).named("cuDeviceGetName")?,
+        // SAFETY: as above.
+        memory: unsafe { result::device::total_mem(device) }.named("cuDeviceTotalMem")? as u64,
+        capability: (
+            attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR).named("cuDeviceGetAttribute")?,
+            attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR).named("cuDeviceGetAttribute")?,
+        ),
         driver: driver_version()?,
     })
 }
@@ -96,15 +135,9 @@ pub(crate) fn open(ordinal: usize) -> Result<Arc<CudaContext>, EngineError> {
     if ordinal >= n {
         return Err(unavailable(format!("there is no GPU {ordinal}; the driver knows {n}")));
     }
-    guarded(move || {
-        let context = CudaContext::new(ordinal).named("cuDevicePrimaryCtxRetain")?;
-        let (major, minor) = context.compute_capability().named("cuDeviceGetAttribute")?;
-        if (major, minor) < (7, 5) {
-            return Err(unavailable(format!(
-                "GPU {ordinal} has compute capability {major}.{minor}; 7.5 (Turing) is the least"
-            )));
-        }
-        Ok(context)
+    guarded(move || match info(ordinal)?.unusable() {
+        Some(reason) => Err(unavailable(reason)),
+        None => CudaContext::new(ordinal).named("cuDevicePrimaryCtxRetain"),
     })
 }
 
@@ -153,6 +186,14 @@ fn guarded<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gpu_that_is_not_there_is_named() {
+        let Err(EngineError::Unavailable { reason, .. }) = crate::CudaEngine::open("no such GPU") else {
+            panic!("a GPU that nobody has");
+        };
+        assert!(reason.contains("driver") || reason.contains("no such GPU"), "{reason}");
+    }
 
     #[test]
     fn a_machine_without_a_gpu_says_why() {

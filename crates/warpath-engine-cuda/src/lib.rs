@@ -59,6 +59,19 @@ impl CudaEngine {
         CudaEngine::with_options(&CudaOptions::default())
     }
 
+    /// The engine on one GPU: `which` is its number with the driver, as in [`GpuInfo::ordinal`], or a part of its name in any case,
+    /// where the first that fits is taken. [`gpus`] lists what there is.
+    ///
+    /// Takes some tenths of a second and about 200 MiB of the GPU's memory; the index is copied with the first batch, or by
+    /// [`CudaEngine::prepare`].
+    ///
+    /// # Errors
+    /// As for [`CudaEngine::new`], and [`EngineError::Unavailable`] when no GPU is called so; the reason lists those there are.
+    pub fn open(which: &str) -> Result<CudaEngine, EngineError> {
+        let gpu = driver::find(which)?;
+        CudaEngine::with_options(&CudaOptions { gpus: vec![gpu.ordinal], ..CudaOptions::default() })
+    }
+
     /// The engine on these GPUs, used in these ways.
     ///
     /// # Errors
