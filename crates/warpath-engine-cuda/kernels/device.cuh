@@ -4,6 +4,9 @@
 #define DEVICE static __device__ __forceinline__
 #define OUTLINE static __device__ __noinline__
 #define METHOD __device__ __forceinline__
+#ifndef SHARED
+#define SHARED __shared__
+#endif
 #ifdef __CUDACC_RTC__
 // NVRTC 12.0 knows offsetof under this name alone.
 #define __builtin_offsetof(type, member) __INTADDR__(&((type*)0)->member)
@@ -14,3 +17,4 @@ DEVICE unsigned multiply_high(unsigned a, unsigned b) { return __umulhi(a, b); }
 DEVICE unsigned population(unsigned bits) { return __popc(bits); }
 DEVICE unsigned population64(unsigned long long bits) { return __popcll(bits); }
 DEVICE unsigned lowest_bit64(unsigned long long bits) { return __ffsll(bits) - 1; }
+DEVICE unsigned count_leading_zeros64(unsigned long long bits) { return __clzll(bits); }

@@ -162,6 +162,10 @@ DEVICE bool search_warp(const Tables& tables, const HashKey& key, const UnitKeys
 // 16 bytes that the host may have changed since they were last read.
 DEVICE uint4 load_uncached(const uint4* from) {
     uint4 v;
+#ifdef __CUDA_ARCH__
     asm volatile("ld.volatile.global.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(from) : "memory");
+#else
+    v = *from;
+#endif
     return v;
 }

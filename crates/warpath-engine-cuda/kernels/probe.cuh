@@ -1,6 +1,6 @@
 // Where a key's slot may lie, and the records behind an inode: twin of `warpath-core/src/probe.rs`.
 #pragma once
-#include "hash.cuh"
+#include "hints.cuh"
 
 // The arrays of one version of an index. Ids in them are not trusted: each lookup is checked against its bound.
 struct Tables {
@@ -10,6 +10,7 @@ struct Tables {
     const LinkRecord* links;         // what following a link gives, as the plan sees it
     const LinkRecord* plain_links;   // the links' own records
     const unsigned* key;
+    Hints hints;
     TableParams params;
 };
 
@@ -49,9 +50,12 @@ DEVICE Found in_pair(const Slot& first, const Slot& second, const Key& key) {
     return Found{slot, !in_first && !in_second && second.inode != INVALID_INODE};
 }
 
-// The slot of `key`, or an empty one, from the line of step 2 on: a line a time, as memory gives it.
+// The slot of `key`, or an empty one, from the line of step 2 on: a line a time, as memory gives it, and none where no entry of the home
+// line lies.
 DEVICE Slot probe_lines(const Tables& tables, const Key& key) {
     unsigned n_pairs = tables.params.n_pairs, limit = probe_limit(tables), home = home_pair(key.w0, n_pairs);
+    unsigned reach = reach_of(tables.hints, home / 2);
+    if (reach != REACH_ANY && limit > 2 + 2 * reach) limit = 2 + 2 * reach;
     for (unsigned step = 2; step < limit; step += 2) {
         const Slot* pair = tables.slots + (u64)pair_at(home, step, n_pairs) * PAIR_SLOTS;
         const Slot* other = tables.slots + (u64)pair_at(home, step + 1, n_pairs) * PAIR_SLOTS;

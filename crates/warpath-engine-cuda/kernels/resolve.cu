@@ -1,7 +1,7 @@
 // The kernels. Each is a thin loop over the stages of `walk.cuh` and `search.cuh`.
 //
-// Huge batches take two: `direct_paths` answers what one probe can and marks the rest PENDING, `walk_paths` answers
-// those. In both a thread has a path. Apart, each needs only the registers of its own stage, and a walk runs in full warps.
+// Huge batches take two: `direct_paths` answers what one probe can, and by one more what is missing in a directory or behind a file; it
+// marks the rest PENDING, and `walk_paths` answers that. In both a thread has a path. Apart, each needs only the registers of its own stage, and a walk runs in full warps.
 #include "coop.cuh"
 #include "few.cuh"
 #include "search.cuh"
@@ -79,6 +79,40 @@ DEVICE Tile start_tile(u8* room, u64 begin, u64 end, bool active, bool low, unsi
     return tile;
 }
 
+// The length of the path of the directory that a path's last name is in; 0 where there is none, or the name is none of a plain path.
+DEVICE unsigned parent_length(const Text& path) {
+    unsigned slash = path.length, nul = 0;
+    // From the last unit to the first; what lies before the path is masked.
+    for (unsigned end = path.length;;) {
+        u64 unit = path.unit(end - UNIT_BYTES);
+        unsigned w0 = (unsigned)unit, w1 = (unsigned)(unit >> 32);
+        u64 slashes = equal_bytes(w0, 0x2F2F2F2Fu) | (u64)equal_bytes(w1, 0x2F2F2F2Fu) << 32;
+        u64 nuls = equal_bytes(w0, 0) | (u64)equal_bytes(w1, 0) << 32;
+        if (end < UNIT_BYTES) {
+            u64 before = ~(~0ull << (8 * (UNIT_BYTES - end)));
+            slashes &= ~before, nuls &= ~before;
+        }
+        if (slashes != 0) {
+            unsigned high = 63 - count_leading_zeros64(slashes);  // the highest bit of the last slash's byte
+            slash = end - UNIT_BYTES + high / 8;
+            nul |= nuls >> high != 0;
+            break;
+        }
+        nul |= nuls != 0;
+        if (end <= UNIT_BYTES) return 0;
+        end -= UNIT_BYTES;
+    }
+    unsigned n = path.length - slash - 1;
+    bool dots = n <= 2 && path.byte(path.length - 1) == '.' && path.byte(slash + 1) == '.';
+    return nul == 0 && n != 0 && n <= MAX_NAME && !dots ? slash : 0;
+}
+
+// What a missing name gives in the place of this entry, to be walked where it is a link.
+DEVICE Outcome behind(const Tables& tables, const Slot& place) {
+    if (kind_of(place) == KIND_DIRECTORY) return missing(tables, place.inode);
+    return failed(kind_of(place) == KIND_SYMLINK ? STATUS_PENDING : STATUS_NOT_A_DIRECTORY);
+}
+
 template <typename Offset>
 DEVICE void direct_paths(const Tables& tables, const NearKeys& near, const QueryParams& query, const Paths<Offset>& paths,
                          unsigned* inodes, u8* statuses, unsigned* any_pending) {
@@ -94,16 +128,14 @@ DEVICE void direct_paths(const Tables& tables, const NearKeys& near, const Query
     Tile tile = start_tile(room, base + begin, base + end, i < n_paths, low, 0, Readable{base + all_begin, base + all_end}, lane);
     if (i + step < n_paths) begin = paths.offsets[i + step], end = paths.offsets[i + step + 1];
     for (; i - lane < n_paths; i += step) {
-        bool active = i < n_paths, more = i + step < n_paths, keyed = false;
+        bool active = i < n_paths, more = i + step < n_paths, keyed = false, staged = tile.n_bytes != 0;
         Outcome out = failed(STATUS_PENDING);
         Key whole = {};
         Tile next;
         low = !low;
-        if (tile.n_bytes != 0) {
+        if (staged) {
             next = start_tile(room, base + begin, base + end, more, low, tile.n_bytes, Readable{base + all_begin, base + all_end}, lane);
             arrive_but_last();
-            if (active) keyed = direct_key(tables, key, query, Text{(const unsigned*)room, tile.begin, tile.length}, whole);
-            __syncwarp();
         } else {
             // Long paths, as many at a time as fit.
             bool todo = active;
@@ -119,8 +151,18 @@ DEVICE void direct_paths(const Tables& tables, const NearKeys& near, const Query
             next = start_tile(room, base + begin, base + end, more, low, 0, Readable{base + all_begin, base + all_end}, lane);
         }
         if (i + 2 * step < n_paths) begin = paths.offsets[i + 2 * step], end = paths.offsets[i + 2 * step + 1];
-        Slot slot = probe_warp(tables, whole, keyed, lane);
-        if (!is_none(slot)) out = final_entry(tables, query.flags, slot, 0);
+        Text text = {(const unsigned*)room, tile.begin, active ? tile.length : 0};
+        // The whole paths, then the directories of those that are no entries.
+#pragma unroll 1
+        for (bool first = true;; first = false) {
+            if (staged) keyed = direct_key(tables, key, query, text, whole);
+            __syncwarp();
+            Slot slot = probe_warp(tables, whole, keyed, lane);
+            bool missed = is_none(slot);
+            if (!missed) out = first ? final_entry(tables, query.flags, slot, 0) : behind(tables, slot);
+            if (!first || !staged || !__any_sync(FULL_MASK, keyed && missed)) break;
+            text.length = keyed && missed ? parent_length(text) : 0;
+        }
         if (active) __stcs(inodes + i, out.inode), __stcs(statuses + i, (u8)out.status);
         waiting |= active && out.status == STATUS_PENDING;
         tile = next;
@@ -167,7 +209,7 @@ template <typename Offset>
 DEVICE void walk_paths(const Tables& tables, const NearKeys& near_keys, const QueryParams& query, const Paths<Offset>& paths, bool all, unsigned* inodes, u8* statuses,
                        const unsigned* any_pending) {
     if (!all && any_pending != nullptr && *any_pending == 0) return;
-    __shared__ NearKeys near;
+    SHARED NearKeys near;
     for (unsigned i = threadIdx.x; i < sizeof(NearKeys) / 4; i += BLOCK) ((unsigned*)&near)[i] = ((const unsigned*)&near_keys)[i];
     __syncthreads();
     HashKey key = {&near, tables.key};
@@ -249,5 +291,24 @@ extern "C" __global__ void __launch_bounds__(BLOCK)
         Outcome out = failed(STATUS_PENDING);
         if (!is_none(slot)) out = final_entry(tables, query.flags, slot, 0);
         if (active) inodes[i] = out.inode, statuses[i] = (u8)out.status;
+    }
+}
+
+// Notes the slots from `first` on in the hints.
+extern "C" __global__ void __launch_bounds__(BLOCK)
+    note_slots(const __grid_constant__ Tables tables, u64 first, u64 n) {
+    unsigned* reach = (unsigned*)tables.hints.reach;
+    unsigned* passages = (unsigned*)tables.hints.passages;
+    unsigned n_pairs = tables.params.n_pairs;
+    for (u64 i = blockIdx.x * (u64)BLOCK + threadIdx.x; i < n; i += (u64)gridDim.x * BLOCK) {
+        Slot slot = load_slot(tables.slots + first + i);
+        if (is_none(slot)) continue;
+        unsigned home = home_pair(slot.key0, n_pairs) / 2, line = (unsigned)((first + i) / LINE_SLOTS);
+        unsigned distance = line >= home ? line - home : line + n_pairs / 2 - home;
+        if (distance > REACH_ANY) distance = REACH_ANY;
+        if (distance != 0) atomicOr(reach + home / REACH_LINES, distance << (home % REACH_LINES * REACH_BITS));
+        if (kind_of(slot) != KIND_DIRECTORY && kind_of(slot) != KIND_SYMLINK) continue;
+        Key key = {slot.key0, slot.key1, slot.key2_kind & ~KIND_MASK};
+        atomicOr(passages + passage_word(tables.hints, key), passage_bits(key));
     }
 }

@@ -59,67 +59,103 @@ DEVICE unsigned list_ends(const Text& path, u8* ends) {
     return nul == 0 ? n : 0;
 }
 
+// Where the search stands: `state` and `at` behind component number `component`, a directory or link if the hints are right, surely a
+// directory if `sure`.
+struct Stand {
+    State state;
+    unsigned at, component;
+    bool sure;
+};
+
+// Stands behind `component` in directory `base`; false if that is none. The text goes on with a slash, but where a relative path begins.
+DEVICE bool stand_at(const Tables& tables, const HashKey& key, unsigned base, unsigned at, unsigned component, bool slash, Stand& stand) {
+    stand = Stand{empty_state(), at, component, true};
+    if (!state_of(tables, base, stand.state)) return false;
+    if (!slash) push_slash(stand.state, key);
+    return true;
+}
+
+// Goes on to the last component before `below` that the hints take for a passage, if there is one. What exists is a prefix: after
+// the last candidate, where most paths end that miss their last name, the range is halved.
+DEVICE void go_on(const Tables& tables, const HashKey& key, const Text& path, const u8* ends, unsigned below, Stand& stand) {
+    unsigned candidate = below - 1;
+    while (candidate > stand.component) {
+        State next = stand.state;
+        unsigned end = ends[candidate - 1];
+        push_near(next, key, path, stand.at, end);
+        if (may_pass(tables.hints, finish_near(key, next))) {
+            stand = Stand{next, end, candidate, false};
+        } else {
+            below = candidate;
+        }
+        candidate = (stand.component + below) / 2;
+    }
+}
+
 // Answers the lanes' plain paths: those with `todo`, which is cleared where the path is answered. The whole warp takes part. `ends`
 // is the lane's room for MAX_COMPONENTS. `direct_missed`: whole paths are known not to be an entry's key.
 DEVICE void search(const Tables& tables, const HashKey& key, const QueryParams& query, const Text& path, u8* ends, bool direct_missed,
                    unsigned lane, bool& todo, Outcome& out) {
-    unsigned n = 0, directory = ROOT;
-    State state = empty_state();
+    // The search begins behind component `begin`, which ends at `begin_at`, in directory `base`.
+    unsigned n = 0, begin = 0, begin_at = 0, base = ROOT;
+    Stand stand = {empty_state(), 0, 0, true};
     if (todo && (tables.params.flags & TABLE_STRICT) == 0) n = list_ends(path, ends);
-    if (n != 0) {
-        if (path.byte(0) == '/') {
-            if (query.flags & QUERY_BENEATH) n = 0;
-        } else {
-            directory = query.start;
-            if (!state_of(tables, directory, state)) n = 0;
-            push_slash(state, key);
-        }
+    bool absolute = n == 0 || path.byte(0) == '/';
+    if (absolute) {
+        if (query.flags & QUERY_BENEATH) n = 0;
+    } else {
+        base = query.start;
+        if (!stand_at(tables, key, base, 0, 0, false, stand)) n = 0;
     }
-    bool active = n != 0 && is_near(state.length + path.length);
-    // `exists` components lead to `last` and `state`, `misses` components are known to lead nowhere.
-    unsigned exists = 0, misses = direct_missed ? n : n + 1, at = 0, links = 0;
-    unsigned middle = direct_missed && n > 1 ? n - 1 : misses / 2;
-    unsigned last_inode = directory, last_kind = KIND_DIRECTORY;
+    bool active = n != 0 && is_near(stand.state.length + path.length), anew = true;
+    // Components from `misses` on are known to lead nowhere; `directory` is the last that is sure.
+    unsigned misses = direct_missed ? n : n + 1, directory = base, links = 0;
     while (__any_sync(FULL_MASK, active)) {
-        bool probing = active && misses - exists > 1;
-        Key wanted = {};
-        State next = state;
-        unsigned end = 0;
-        if (probing) {
-            end = ends[middle - 1];
-            push_near(next, key, path, at, end);
-            wanted = finish_near(key, next);
+        if (active && anew) go_on(tables, key, path, ends, misses < n ? misses : n, stand), anew = false;
+        if (active && stand.sure && stand.component + 1 >= misses) {
+            out = missing(tables, directory);
+            active = todo = false;
         }
         Slot slot = {0, 0, 0, INVALID_INODE};
-        if (probing) slot = probe(tables, wanted);
-        if (probing) {
-            if (is_none(slot)) {
-                misses = middle;
-            } else {
-                exists = middle, at = end, state = next, last_inode = slot.inode, last_kind = kind_of(slot);
-                if (last_kind != KIND_DIRECTORY) misses = exists + 1;
+        unsigned target = stand.component, end = stand.at;
+        State next = stand.state;
+        if (active) {
+            // The component behind the passage where that decides, else the passage itself.
+            if (target + 1 < misses && (target + 1 == n || stand.sure)) {
+                end = ends[target++];
+                push_near(next, key, path, stand.at, end);
             }
-            middle = (exists + misses) / 2;
+            slot = probe(tables, finish_near(key, next));
         }
-        if (!active || misses - exists > 1) continue;
-        // The longest prefix is known.
-        active = todo = false;
-        if (exists == n) {
-            out = final_entry(tables, query.flags, Slot{0, 0, last_kind, last_inode}, links);
-        } else if (last_kind == KIND_DIRECTORY) {
-            out = missing(tables, last_inode);
-        } else if (last_kind == KIND_SYMLINK) {
-            unsigned target_kind = KIND_FILE;
-            out = follow(tables, query.flags, last_inode, links, target_kind);
-            if (out.status != STATUS_FOUND) continue;
-            last_inode = out.inode, last_kind = KIND_DIRECTORY;
-            out = failed(STATUS_NOT_A_DIRECTORY);
-            if (target_kind != KIND_DIRECTORY || !state_of(tables, last_inode, state)) continue;
-            // The rest of the path begins anew in the target, if its string stays near; else the walk answers all of it.
-            todo = true, active = is_near(state.length + path.length - at);
-            misses = n + 1, middle = (exists + misses) / 2;
+        if (!active) continue;
+        unsigned kind = kind_of(slot);
+        if (is_none(slot)) {
+            misses = target;
+            // The hints were wrong: below.
+            if (target == stand.component) anew = true;
+        } else if (target == n) {
+            out = final_entry(tables, query.flags, slot, links);
+            active = todo = false;
+        } else if (kind == KIND_DIRECTORY) {
+            stand = Stand{next, end, target, true}, directory = slot.inode;
         } else {
+            active = todo = false;
             out = failed(STATUS_NOT_A_DIRECTORY);
+            if (kind != KIND_SYMLINK) continue;
+            unsigned target_kind = KIND_FILE;
+            Outcome followed = follow(tables, query.flags, slot.inode, links, target_kind);
+            if (followed.status != STATUS_FOUND) out = followed;
+            if (followed.status != STATUS_FOUND || target_kind != KIND_DIRECTORY) continue;
+            // The rest of the path begins anew in the link's target, if its string stays near; else the walk answers all of it.
+            base = directory = followed.inode, begin = target, begin_at = end, misses = n + 1;
+            todo = active = anew = true;
         }
+        if (!anew) continue;
+        directory = base;
+        if (!stand_at(tables, key, base, begin_at, begin, begin != 0 || absolute, stand)) {
+            out = failed(STATUS_NOT_A_DIRECTORY);
+            active = todo = false;
+        }
+        if (!is_near(stand.state.length + path.length - begin_at)) active = false;
     }
 }

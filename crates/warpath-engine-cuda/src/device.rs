@@ -107,7 +107,7 @@ impl Device {
     }
 
     pub fn prepare(&self, tables: &Tables) -> Result<(), EngineError> {
-        self.lock()?.replica(&self.context, tables).map(|_| ())
+        self.lock()?.replica(&self.context, &self.kernels, tables).map(|_| ())
     }
 
     pub fn forget(&self) {
@@ -128,7 +128,7 @@ impl Device {
             return Ok(());
         }
         let mut state = self.lock()?;
-        let mut query = state.query(&self.context, tables, plan)?;
+        let mut query = state.query(&self.context, &self.kernels, tables, plan)?;
         if self.use_few
             && let Some(stride) = Few::stride(batch)
         {
@@ -157,7 +157,12 @@ impl Device {
 
 impl State {
     /// The tables' copy, brought to their version.
-    fn replica(&mut self, context: &Arc<CudaContext>, tables: &Tables) -> Result<&mut Replica, EngineError> {
+    fn replica(
+        &mut self,
+        context: &Arc<CudaContext>,
+        kernels: &Kernels,
+        tables: &Tables,
+    ) -> Result<&mut Replica, EngineError> {
         if self.launched_for_others {
             wait_for_all(context)?;
             self.launched_for_others = false;
@@ -165,16 +170,16 @@ impl State {
         let known = self.replicas.iter().position(|replica| replica.id == tables.id());
         if let Some(at) = known {
             let mut replica = self.replicas.remove(at);
-            if replica.catch_up(context, tables, &mut self.uploader)? {
+            if replica.catch_up(context, kernels, tables, &mut self.uploader)? {
                 self.replicas.insert(0, replica);
                 return Ok(&mut self.replicas[0]);
             }
         }
         self.replicas.truncate(MAX_REPLICAS - 1);
-        let made = match Replica::new(context, tables, &mut self.uploader) {
+        let made = match Replica::new(context, kernels, tables, &mut self.uploader) {
             Err(EngineError::TooLarge { .. }) if !self.replicas.is_empty() => {
                 self.replicas.clear();
-                Replica::new(context, tables, &mut self.uploader)
+                Replica::new(context, kernels, tables, &mut self.uploader)
             }
             made => made,
         };
@@ -186,10 +191,11 @@ impl State {
     pub fn query(
         &mut self,
         context: &Arc<CudaContext>,
+        kernels: &Kernels,
         tables: &Tables,
         plan: &Plan,
     ) -> Result<Query, EngineError> {
-        self.replica(context, tables)?;
+        self.replica(context, kernels, tables)?;
         let State { replicas, uploader, .. } = self;
         let replica = replicas.first_mut().ok_or_else(|| driver::failed("the index was not copied"))?;
         Ok(Query {

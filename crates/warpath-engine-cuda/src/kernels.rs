@@ -1,8 +1,10 @@
 //! The kernels: their PTX, the form of their parameters, and their launches.
 
 use crate::driver::{Named, driver_version, unavailable};
+use crate::hints::HintsArg;
 use cudarc::driver::{CudaContext, result, sys};
 use std::ffi::{CString, c_void};
+use std::ops::Range;
 use std::sync::Arc;
 use warpath_core::EngineError;
 use warpath_core::layout::{self, QueryParams, TableParams};
@@ -48,6 +50,7 @@ pub(crate) struct TablesArg {
     pub links: sys::CUdeviceptr,
     pub plain_links: sys::CUdeviceptr,
     pub key: sys::CUdeviceptr,
+    pub hints: HintsArg,
     pub params: TableParams,
 }
 
@@ -60,7 +63,7 @@ pub(crate) struct NearKeys {
     unused: u64,
 }
 
-const _: () = assert!(size_of::<NearKeys>() == 2128 && size_of::<TablesArg>() == 72);
+const _: () = assert!(size_of::<NearKeys>() == 2128 && size_of::<TablesArg>() == 96);
 
 impl NearKeys {
     /// Taken from the KEY_WORDS words of a key.
@@ -122,6 +125,7 @@ pub(crate) struct Kernels {
     walk: [Kernel; 2],
     few: Kernel,
     keys: Kernel,
+    note: Kernel,
 }
 
 // SAFETY: handles of the driver, which may be used from any thread.
@@ -152,6 +156,7 @@ impl Kernels {
             walk: [get("walk_paths32", BLOCK, walk)?, get("walk_paths64", BLOCK, walk)?],
             few: get("resolve_few", WARP, 8192)?,
             keys: get("resolve_keys", BLOCK, 0)?,
+            note: get("note_slots", BLOCK, 0)?,
         })
     }
 
@@ -237,6 +242,26 @@ impl Kernels {
         ];
         // SAFETY: the arguments are the kernel's parameters, in order; the rest is the caller's duty.
         unsafe { launch(&self.keys, n_blocks, BLOCK, stream, &mut args) }
+    }
+
+    /// Notes slots in the hints of these tables.
+    ///
+    /// # Safety
+    /// As for `resolve`; the slots are within the tables, and nothing reads the hints meanwhile.
+    pub unsafe fn note_slots(
+        &self,
+        stream: sys::CUstream,
+        tables: &TablesArg,
+        slots: Range<usize>,
+    ) -> Result<(), EngineError> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let (mut tables, mut first, mut n) = (*tables, slots.start as u64, slots.len() as u64);
+        let mut args = [arg(&mut tables), arg(&mut first), arg(&mut n)];
+        let n_blocks = n.div_ceil(u64::from(BLOCK)).min(u64::from(u32::MAX)) as u32;
+        // SAFETY: the arguments are the kernel's parameters, in order; the rest is the caller's duty.
+        unsafe { launch(&self.note, n_blocks, BLOCK, stream, &mut args) }
     }
 }
 

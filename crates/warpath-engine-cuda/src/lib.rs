@@ -8,6 +8,7 @@
 //! | [`driver`](gpus) | is there a driver and a GPU, and what do its errors mean? |
 //! | `kernels` | how are the kernels of `kernels/` loaded and launched? |
 //! | `replica` | how is an index's copy on the device kept in step? |
+//! | `hints` | what does the device keep beside the index, for what is missing? |
 //! | `few` | how is a small batch answered in one launch? |
 //! | `text` | how is the text of a large batch sent while earlier chunks are answered? |
 //! | `keyed` | how are keys sent instead, hashed by the host's threads? |
@@ -16,7 +17,10 @@
 
 mod device;
 mod driver;
+#[cfg(test)]
+mod emulated;
 mod few;
+mod hints;
 mod kernels;
 mod keyed;
 mod memory;

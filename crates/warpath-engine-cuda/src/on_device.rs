@@ -63,7 +63,7 @@ impl CudaEngine {
     ) -> Result<(), EngineError> {
         let device = self.first()?;
         let mut state = device.lock()?;
-        let mut query = state.query(&device.context, tables, plan)?;
+        let mut query = state.query(&device.context, &device.kernels, tables, plan)?;
         state.launched_for_others = true;
         let (offsets, wide_offsets, width) = match batch.offsets {
             DeviceOffsets::U32(address) => (address, false, 4),

@@ -1,7 +1,8 @@
 //! An index's tables on the device, and how they are kept in step.
 
 use crate::driver::{NAME, Named, unavailable};
-use crate::kernels::{NearKeys, TablesArg};
+use crate::hints::Hints;
+use crate::kernels::{Kernels, NearKeys, TablesArg};
 use crate::memory::{DeviceBuffer, HostBuffer, Stream};
 use cudarc::driver::{CudaContext, result};
 use rayon::prelude::*;
@@ -141,6 +142,7 @@ pub(crate) struct Replica {
     dirs: Array,
     links: Array,
     key: Array,
+    hints: Hints,
     near: NearKeys,
     params: TableParams,
     /// Link records as `beneath` sees them, with their number.
@@ -151,10 +153,12 @@ impl Replica {
     /// Copies all tables to the device, at the speed of staged copies.
     pub fn new(
         context: &Arc<CudaContext>,
+        kernels: &Kernels,
         tables: &Tables,
         uploader: &mut Uploader,
     ) -> Result<Replica, EngineError> {
-        let needed = tables.memory() as u64 + tables.memory() as u64 / 16;
+        let needed =
+            (tables.memory() + tables.memory() / 16 + Hints::memory(&tables.params())) as u64;
         let (free, _) = context.mem_get_info().named("cuMemGetInfo")?;
         if needed > free as u64 {
             return Err(EngineError::TooLarge {
@@ -165,7 +169,7 @@ impl Replica {
             });
         }
         let mut array = |bytes: &[u8]| Array::new(context, bytes, uploader);
-        let replica = Replica {
+        let mut replica = Replica {
             id: tables.id(),
             version: tables.version(),
             slots: array(bytemuck::cast_slice(tables.slots()))?,
@@ -173,11 +177,15 @@ impl Replica {
             dirs: array(bytemuck::cast_slice(tables.dirs()))?,
             links: array(bytemuck::cast_slice(tables.links()))?,
             key: array(bytemuck::cast_slice(tables.key_words()))?,
+            hints: Hints::new(context, &tables.params())?,
             near: NearKeys::new(tables.key_words()),
             params: tables.params(),
             beneath: None,
         };
         uploader.finish()?;
+        let arg = replica.arg();
+        // SAFETY: the arrays are there, and no launch knows them yet.
+        unsafe { replica.hints.note_all(kernels, &arg) }?;
         Ok(replica)
     }
 
@@ -185,6 +193,7 @@ impl Replica {
     pub fn catch_up(
         &mut self,
         context: &Arc<CudaContext>,
+        kernels: &Kernels,
         tables: &Tables,
         uploader: &mut Uploader,
     ) -> Result<bool, EngineError> {
@@ -198,8 +207,35 @@ impl Replica {
         self.links.update(context, tables.links(), &changes.links, uploader)?;
         uploader.finish()?;
         self.params = tables.params();
+        let outgrown = self.hints.are_outgrown(&self.params);
+        if outgrown {
+            self.hints = Hints::new(context, &self.params)?;
+        }
+        let arg = self.arg();
+        // SAFETY: the arrays are there, and whatever was launched has been waited for.
+        unsafe {
+            if outgrown {
+                self.hints.note_all(kernels, &arg)?;
+            } else {
+                self.hints.note(kernels, &arg, &changes.slots)?;
+            }
+        }
         self.version = tables.version();
         Ok(true)
+    }
+
+    /// The arrays as they are.
+    fn arg(&self) -> TablesArg {
+        TablesArg {
+            slots: self.slots.buffer.address,
+            blocks: self.blocks.buffer.address,
+            dirs: self.dirs.buffer.address,
+            links: self.links.buffer.address,
+            plain_links: self.links.buffer.address,
+            key: self.key.buffer.address,
+            hints: self.hints.arg(),
+            params: self.params,
+        }
     }
 
     /// The addresses for a launch; link records as the plan sees them are copied first.
@@ -209,9 +245,7 @@ impl Replica {
         beneath: Option<&BeneathLinks>,
         uploader: &mut Uploader,
     ) -> Result<TablesArg, EngineError> {
-        let plain_links = self.links.buffer.address;
-        let mut links = plain_links;
-        let mut params = self.params;
+        let mut arg = self.arg();
         if let Some(overlay) = beneath {
             if self.beneath.as_ref().is_none_or(|(id, _)| *id != overlay.id) {
                 self.beneath = None;
@@ -220,18 +254,10 @@ impl Replica {
                 self.beneath = Some((overlay.id, array));
             }
             let (_, array) = self.beneath.as_ref().ok_or_else(|| unavailable("the links were not copied"))?;
-            links = array.buffer.address;
-            params.n_links = params.n_links.min(overlay.records.len() as u32);
+            arg.links = array.buffer.address;
+            arg.params.n_links = arg.params.n_links.min(overlay.records.len() as u32);
         }
-        Ok(TablesArg {
-            slots: self.slots.buffer.address,
-            blocks: self.blocks.buffer.address,
-            dirs: self.dirs.buffer.address,
-            links,
-            plain_links,
-            key: self.key.buffer.address,
-            params,
-        })
+        Ok(arg)
     }
 
     pub fn near(&self) -> &NearKeys {
