@@ -106,6 +106,7 @@ static unsigned __ballot_sync(unsigned mask, bool vote) {
     return all;
 }
 static bool __any_sync(unsigned mask, bool vote) { return __ballot_sync(mask, vote) != 0; }
+static bool __all_sync(unsigned mask, bool vote) { return __ballot_sync(mask, vote) == 0xFFFFFFFFu; }
 
 static int __ffs(unsigned x) { return __builtin_ffs((int)x); }
 static int __ffsll(unsigned long long x) { return __builtin_ffsll((long long)x); }

@@ -12,6 +12,20 @@
 #define __builtin_offsetof(type, member) __INTADDR__(&((type*)0)->member)
 #endif
 
+#if __CUDA_ARCH__ >= 800
+// How long the second-level cache is to keep what is loaded: a batch's text passes once, what every warp asks for stays.
+DEVICE unsigned long long keep_short() {
+    unsigned long long policy;
+    asm volatile("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+    return policy;
+}
+DEVICE unsigned long long keep_long() {
+    unsigned long long policy;
+    asm("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy));
+    return policy;
+}
+#endif
+
 DEVICE unsigned funnel_right(unsigned lo, unsigned hi, unsigned shift) { return __funnelshift_r(lo, hi, shift); }
 DEVICE unsigned multiply_high(unsigned a, unsigned b) { return __umulhi(a, b); }
 DEVICE unsigned population(unsigned bits) { return __popc(bits); }

@@ -18,10 +18,8 @@ constexpr unsigned REACH_ANY = (1 << REACH_BITS) - 1;
 // Loads a word of the hints, which all warps ask for and no cache should give up for a batch's text.
 DEVICE unsigned load_hint(const unsigned* word) {
 #if __CUDA_ARCH__ >= 800
-    u64 policy;
     unsigned value;
-    asm("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy));
-    asm("ld.global.nc.L2::cache_hint.u32 %0, [%1], %2;" : "=r"(value) : "l"(word), "l"(policy));
+    asm("ld.global.nc.L2::cache_hint.u32 %0, [%1], %2;" : "=r"(value) : "l"(word), "l"(keep_long()));
     return value;
 #else
     return __ldg(word);

@@ -20,6 +20,19 @@ DEVICE Slot load_slot(const Slot* slot) {
     return Slot{words.x, words.y, words.z, words.w};
 }
 
+// As `load_slot`, of a table so large that no cache has a use for its lines.
+DEVICE Slot load_slot_once(const Slot* slot) {
+#if __CUDA_ARCH__ >= 800
+    uint4 v;
+    asm("ld.global.nc.L1::no_allocate.L2::cache_hint.v4.u32 {%0, %1, %2, %3}, [%4], %5;"
+        : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+        : "l"(slot), "l"(keep_short()));
+    return Slot{v.x, v.y, v.z, v.w};
+#else
+    return load_slot(slot);
+#endif
+}
+
 DEVICE unsigned home_pair(unsigned key0, unsigned n_pairs) { return multiply_high(key0, n_pairs); }
 
 // The pair that is visited `step`-th.
@@ -67,16 +80,18 @@ DEVICE Slot probe_lines(const Tables& tables, const Key& key) {
     return Slot{0, 0, 0, INVALID_INODE};
 }
 
-// The slot of `key`, or an empty one. Reads as many lines as `probe_limit` pairs lie in at most, whatever the slots hold.
-DEVICE Slot probe(const Tables& tables, const Key& key) {
+// The slot of `key`, or an empty one, from this step on. Reads as many lines as `probe_limit` pairs lie in at most, whatever the slots hold.
+DEVICE Slot probe_from(const Tables& tables, const Key& key, unsigned step) {
     unsigned home = home_pair(key.w0, tables.params.n_pairs);
-    for (unsigned step = 0; step < 2; step++) {
+    for (; step < 2; step++) {
         const Slot* pair = tables.slots + (u64)(home ^ step) * PAIR_SLOTS;
         Found found = in_pair(load_slot(pair), load_slot(pair + 1), key);
         if (!found.more) return found.slot;
     }
     return probe_lines(tables, key);
 }
+
+DEVICE Slot probe(const Tables& tables, const Key& key) { return probe_from(tables, key, 0); }
 
 DEVICE bool is_none(const Slot& slot) { return slot.inode == INVALID_INODE; }
 DEVICE unsigned kind_of(const Slot& slot) { return slot.key2_kind & KIND_MASK; }

@@ -7,8 +7,9 @@
 #include "search.cuh"
 #include "stage.cuh"
 
-// Status of a path that is not answered yet.
+// Status of a path that is not answered yet, and of one of which the path of its last name's directory is known to be no entry as well.
 constexpr unsigned STATUS_PENDING = 0xFF;
+constexpr unsigned STATUS_PENDING_ABOVE = 0xFE;
 constexpr unsigned BLOCK = 256;
 // Blocks that a multiprocessor is to hold; they bound the registers.
 #ifndef DIRECT_BLOCKS
@@ -26,6 +27,8 @@ struct Paths {
     const u8* bytes;
     const Offset* offsets;
 
+    // Where a path begins, for who reads its offset once.
+    METHOD Offset offset(unsigned i) const { return load_short(offsets + i); }
     METHOD u64 begin(unsigned i) const { return (u64)bytes + offsets[i]; }
     METHOD Readable readable(unsigned n_paths) const { return Readable{begin(0), begin(n_paths)}; }
 };
@@ -122,11 +125,11 @@ DEVICE void direct_paths(const Tables& tables, const NearKeys& near, const Query
     unsigned i = blockIdx.x * BLOCK + threadIdx.x;
     bool waiting = false, low = true;
     Offset begin = 0, end = 0;  // of the tile that is to be copied next
-    if (i < n_paths) begin = paths.offsets[i], end = paths.offsets[i + 1];
+    if (i < n_paths) begin = paths.offset(i), end = paths.offset(i + 1);
     u64 base = (u64)paths.bytes;
     Offset all_begin = paths.offsets[0], all_end = paths.offsets[n_paths];
     Tile tile = start_tile(room, base + begin, base + end, i < n_paths, low, 0, Readable{base + all_begin, base + all_end}, lane);
-    if (i + step < n_paths) begin = paths.offsets[i + step], end = paths.offsets[i + step + 1];
+    if (i + step < n_paths) begin = paths.offset(i + step), end = paths.offset(i + step + 1);
     for (; i - lane < n_paths; i += step) {
         bool active = i < n_paths, more = i + step < n_paths, keyed = false, staged = tile.n_bytes != 0;
         Outcome out = failed(STATUS_PENDING);
@@ -150,7 +153,7 @@ DEVICE void direct_paths(const Tables& tables, const NearKeys& near, const Query
             }
             next = start_tile(room, base + begin, base + end, more, low, 0, Readable{base + all_begin, base + all_end}, lane);
         }
-        if (i + 2 * step < n_paths) begin = paths.offsets[i + 2 * step], end = paths.offsets[i + 2 * step + 1];
+        if (i + 2 * step < n_paths) begin = paths.offset(i + 2 * step), end = paths.offset(i + 2 * step + 1);
         Text text = {(const unsigned*)room, tile.begin, active ? tile.length : 0};
         // The whole paths, then the directories of those that are no entries.
 #pragma unroll 1
@@ -160,11 +163,12 @@ DEVICE void direct_paths(const Tables& tables, const NearKeys& near, const Query
             Slot slot = probe_warp(tables, whole, keyed, lane);
             bool missed = is_none(slot);
             if (!missed) out = first ? final_entry(tables, query.flags, slot, 0) : behind(tables, slot);
+            else if (!first && keyed) out.status = STATUS_PENDING_ABOVE;
             if (!first || !staged || !__any_sync(FULL_MASK, keyed && missed)) break;
             text.length = keyed && missed ? parent_length(text) : 0;
         }
         if (active) __stcs(inodes + i, out.inode), __stcs(statuses + i, (u8)out.status);
-        waiting |= active && out.status == STATUS_PENDING;
+        waiting |= active && out.status >= STATUS_PENDING_ABOVE;
         tile = next;
     }
     if (__any_sync(FULL_MASK, waiting) && lane == 0 && any_pending != nullptr) *any_pending = 1;
@@ -177,24 +181,27 @@ constexpr unsigned CELLS_BYTES = WARP * CELL + MARGIN;
 constexpr unsigned WALK_BYTES = CELLS_BYTES > WINDOW_STRIDE ? CELLS_BYTES : WINDOW_STRIDE;
 constexpr unsigned ENDS_AT = WALK_BYTES + QUEUE * 4;
 constexpr unsigned WALK_STRIDE = ENDS_AT + WARP * MAX_COMPONENTS;
+static_assert(WALK_STRIDE == 6928, "the host's twin is in `kernels.rs`");
 
 // Walks the paths in the warp's queue, the last `n` of them, a lane each.
 template <typename Offset>
 DEVICE void walk_queued(const Tables& tables, const HashKey& key, const QueryParams& query, const Paths<Offset>& paths,
-                        u8* bytes, unsigned i, bool active, bool direct_missed, unsigned lane,
+                        u8* bytes, unsigned i, bool active, bool all, unsigned lane,
                         unsigned* inodes, u8* statuses) {
     u64 begin = active ? paths.begin(i) : 0, end = active ? paths.begin(i + 1) : 0;
     Readable readable = paths.readable(query.n_paths);
     // First the lanes' short paths, each in its cell; then the others, as many at a time as fit into the window.
     bool brief = active && end - begin <= SHORT_PATH, todo = active && !brief, staged = brief;
     Outcome out = failed(STATUS_NOT_FOUND);
-    u8* ends = bytes + ENDS_AT + lane * MAX_COMPONENTS;
+    unsigned n_missing = 0;
+    if (active && !all) n_missing = statuses[i] == STATUS_PENDING_ABOVE ? 2 : 1;
+    Ends ends = {bytes + ENDS_AT + lane};
     stage_cells(bytes, begin, brief ? (unsigned)(end - begin) : 0, readable, lane);
     Text text = {(const unsigned*)bytes, lane * CELL + MARGIN + (unsigned)(begin % PIECE), (unsigned)(end - begin)};
 #pragma unroll 1
     for (;;) {
         bool unanswered = staged;
-        search(tables, key, query, text, ends, direct_missed, lane, unanswered, out);
+        search(tables, key, query, text, ends, n_missing, lane, unanswered, out);
         if (unanswered) out = walk(tables, key, query, text);
         if (staged) todo = false;
         __syncwarp();
@@ -221,7 +228,7 @@ DEVICE void walk_paths(const Tables& tables, const NearKeys& near_keys, const Qu
         bool pending[SCAN / WARP];
         for (unsigned k = 0; k < SCAN / WARP; k++) {
             u64 i = first + k * WARP + lane;
-            pending[k] = i < query.n_paths && (all || statuses[i] == STATUS_PENDING);
+            pending[k] = i < query.n_paths && (all || statuses[i] >= STATUS_PENDING_ABOVE);
         }
         for (unsigned k = 0; k < SCAN / WARP; k++) {
             unsigned lanes = __ballot_sync(FULL_MASK, pending[k]);
@@ -230,11 +237,11 @@ DEVICE void walk_paths(const Tables& tables, const NearKeys& near_keys, const Qu
             __syncwarp();
             if (n_queued < WARP) continue;
             n_queued -= WARP;
-            walk_queued(tables, key, query, paths, bytes, queue[n_queued + lane], true, !all, lane, inodes, statuses);
+            walk_queued(tables, key, query, paths, bytes, queue[n_queued + lane], true, all, lane, inodes, statuses);
         }
     }
     if (n_queued > 0)
-        walk_queued(tables, key, query, paths, bytes, lane < n_queued ? queue[lane] : 0, lane < n_queued, !all, lane, inodes, statuses);
+        walk_queued(tables, key, query, paths, bytes, lane < n_queued ? queue[lane] : 0, lane < n_queued, all, lane, inodes, statuses);
 }
 
 #define PATHS_KERNEL(NAME, OFFSET, BLOCKS_PER_SM, ...)                                                                        \

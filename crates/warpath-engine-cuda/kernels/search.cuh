@@ -22,8 +22,15 @@ DEVICE unsigned four_bits(unsigned flags) { return (flags * 0x00204081u) >> 28; 
 // Whether some byte of the word is zero.
 DEVICE unsigned zero_bytes(unsigned word) { return (word - 0x01010101u) & ~word & 0x80808080u; }
 
+// A lane's list of where components end. The lists of a warp are interleaved, so that lanes that read the same element meet no bank twice.
+struct Ends {
+    u8* first;
+
+    METHOD u8& operator[](unsigned i) const { return first[i * WARP]; }
+};
+
 // Lists where the components of a path end and returns their number; 0 when the path is not plain.
-DEVICE unsigned list_ends(const Text& path, u8* ends) {
+DEVICE unsigned list_ends(const Text& path, const Ends& ends) {
     if (path.length == 0 || path.length > MAX_PLAIN) return 0;
     unsigned begin = path.byte(0) == '/' ? 1 : 0, n = 0, nul = 0;
     unsigned shift = (path.begin & 3) * 8;
@@ -77,7 +84,7 @@ DEVICE bool stand_at(const Tables& tables, const HashKey& key, unsigned base, un
 
 // Goes on to the last component before `below` that the hints take for a passage, if there is one. What exists is a prefix: after
 // the last candidate, where most paths end that miss their last name, the range is halved.
-DEVICE void go_on(const Tables& tables, const HashKey& key, const Text& path, const u8* ends, unsigned below, Stand& stand) {
+DEVICE void go_on(const Tables& tables, const HashKey& key, const Text& path, const Ends& ends, unsigned below, Stand& stand) {
     unsigned candidate = below - 1;
     while (candidate > stand.component) {
         State next = stand.state;
@@ -93,8 +100,8 @@ DEVICE void go_on(const Tables& tables, const HashKey& key, const Text& path, co
 }
 
 // Answers the lanes' plain paths: those with `todo`, which is cleared where the path is answered. The whole warp takes part. `ends`
-// is the lane's room for MAX_COMPONENTS. `direct_missed`: whole paths are known not to be an entry's key.
-DEVICE void search(const Tables& tables, const HashKey& key, const QueryParams& query, const Text& path, u8* ends, bool direct_missed,
+// is the lane's room for MAX_COMPONENTS. `n_missing`: so many of the longest prefixes, the whole path first, are known to be no entry.
+DEVICE void search(const Tables& tables, const HashKey& key, const QueryParams& query, const Text& path, const Ends& ends, unsigned n_missing,
                    unsigned lane, bool& todo, Outcome& out) {
     // The search begins behind component `begin`, which ends at `begin_at`, in directory `base`.
     unsigned n = 0, begin = 0, begin_at = 0, base = ROOT;
@@ -109,7 +116,7 @@ DEVICE void search(const Tables& tables, const HashKey& key, const QueryParams& 
     }
     bool active = n != 0 && is_near(stand.state.length + path.length), anew = true;
     // Components from `misses` on are known to lead nowhere; `directory` is the last that is sure.
-    unsigned misses = direct_missed ? n : n + 1, directory = base, links = 0;
+    unsigned misses = n + 1 > n_missing ? n + 1 - n_missing : 1, directory = base, links = 0;
     while (__any_sync(FULL_MASK, active)) {
         if (active && anew) go_on(tables, key, path, ends, misses < n ? misses : n, stand), anew = false;
         if (active && stand.sure && stand.component + 1 >= misses) {

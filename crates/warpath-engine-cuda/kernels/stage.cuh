@@ -10,6 +10,24 @@ constexpr unsigned WINDOW = 4112;
 constexpr unsigned WINDOW_STRIDE = MARGIN + WINDOW + MARGIN;
 static_assert(WINDOW >= MAX_PATH + PIECE && WINDOW % PIECE == 0, "the longest path must fit");
 
+// Loads an offset that no other warp will ask for.
+template <typename Offset>
+DEVICE Offset load_short(const Offset* from) {
+#if __CUDA_ARCH__ >= 800
+    if constexpr (sizeof(Offset) == 4) {
+        unsigned value;
+        asm("ld.global.nc.L2::cache_hint.u32 %0, [%1], %2;" : "=r"(value) : "l"(from), "l"(keep_short()));
+        return value;
+    } else {
+        u64 value;
+        asm("ld.global.nc.L2::cache_hint.u64 %0, [%1], %2;" : "=l"(value) : "l"(from), "l"(keep_short()));
+        return value;
+    }
+#else
+    return __ldg(from);
+#endif
+}
+
 // The bytes that may be read: those of the batch's paths and nothing beside them.
 struct Readable {
     u64 begin, end;
@@ -20,7 +38,9 @@ struct Readable {
 // Copies the piece at `from`, a multiple of 16, to shared memory; it may be under way until `arrive`.
 DEVICE void copy_piece(u8* to, u64 from) {
 #if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"((unsigned)__cvta_generic_to_shared(to)), "l"(from) : "memory");
+    asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2;" ::"r"((unsigned)__cvta_generic_to_shared(to)), "l"(from),
+                 "l"(keep_short())
+                 : "memory");
 #else
     *(uint4*)to = __ldcs((const uint4*)from);
 #endif
@@ -76,17 +96,23 @@ DEVICE void stage_window(u8* window, u64 from, u64 to, const Readable& readable,
 
 // Room for a lane's own path of up to 126 bytes, wherever it begins within a piece, with margins.
 constexpr unsigned SHORT_PATH = 126;
-constexpr unsigned CELL = MARGIN + 144;
+// 11 pieces: neighbouring lanes' words lie in different banks.
+constexpr unsigned CELL = 176;
+static_assert(CELL >= MARGIN + SHORT_PATH + 2 * PIECE - 2, "the path must fit, wherever it begins");
 constexpr unsigned CELL_LANES = 8;  // lanes that copy a path
 
 // Copies each lane's path of `length` bytes, if any, to its own cell; `cells` has 32 of them and a margin.
 DEVICE void stage_cells(u8* cells, u64 begin, unsigned length, const Readable& readable, unsigned lane) {
+    bool inside = __all_sync(FULL_MASK, length == 0 || readable.holds(begin - PIECE, begin + length + PIECE));
     for (unsigned i = 0; i < CELL_LANES; i++) {
         unsigned owner = i * (WARP / CELL_LANES) + lane / CELL_LANES;
         u64 first = __shfl_sync(FULL_MASK, begin, owner), last = first + __shfl_sync(FULL_MASK, length, owner);
         u64 from = (first & ~(u64)(PIECE - 1)) + lane % CELL_LANES * PIECE;
         u8* to = cells + owner * CELL + MARGIN + lane % CELL_LANES * PIECE;
-        for (; from < last; from += CELL_LANES * PIECE, to += CELL_LANES * PIECE) copy_piece_at_edge(to, from, readable);
+        for (; from < last; from += CELL_LANES * PIECE, to += CELL_LANES * PIECE) {
+            if (inside) copy_piece(to, from);
+            else copy_piece_at_edge(to, from, readable);
+        }
     }
     arrive();
 }

@@ -32,7 +32,7 @@ pub(crate) const SLOT_TEXT: usize = 4;
 
 /// Shared memory of a warp, in bytes; twins of `DIRECT_STRIDE` and `WALK_STRIDE`.
 const DIRECT_STRIDE: u32 = 6656;
-const WALK_STRIDE: u32 = 6416;
+const WALK_STRIDE: u32 = 6928;
 const MARGIN: u32 = 16;
 /// Blocks with more shared memory are given as much of the cache as there is.
 const SMALL_SHARED: u32 = 8192;

@@ -157,8 +157,7 @@ impl Replica {
         tables: &Tables,
         uploader: &mut Uploader,
     ) -> Result<Replica, EngineError> {
-        let needed =
-            (tables.memory() + tables.memory() / 16 + Hints::memory(&tables.params())) as u64;
+        let needed = (tables.memory() + tables.memory() / 16 + Hints::memory(&tables.params())) as u64;
         let (free, _) = context.mem_get_info().named("cuMemGetInfo")?;
         if needed > free as u64 {
             return Err(EngineError::TooLarge {

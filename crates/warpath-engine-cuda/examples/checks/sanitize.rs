@@ -1,0 +1,40 @@
+//! Little of everything, so that compute-sanitizer sees every kernel and every way within a minute.
+
+use super::random::Case;
+use crate::hostile;
+use crate::variants::{VARIANTS, Variant, make};
+use anyhow::Result;
+
+/// A batch for which every warp of the direct kernel goes round.
+const ROUNDS: usize = 150_000;
+
+/// Asks every variant random cases on some trees, one large batch and as many hostile tables.
+pub fn run(n_trees: u64) -> Result<()> {
+    let mut cases = Vec::new();
+    for seed in 1..=n_trees {
+        cases.push(Case::new(seed, &[300, 1200, 7])?);
+    }
+    let large = Case::new(9, &[ROUNDS])?;
+    for &variant in VARIANTS {
+        let engine = make(variant)?;
+        let mut n = 0;
+        for case in &cases {
+            n += case.ask(engine.as_ref(), variant)?;
+        }
+        if variant == Variant::Device32 {
+            n += large.ask(engine.as_ref(), variant)?;
+        }
+        let n_hostile = hostile::ask(engine.as_ref(), 1, n_trees)?;
+        println!("{variant:?}: {n} paths, {n_hostile} of hostile tables");
+    }
+    Ok(())
+}
+
+/// Hostile tables through every variant, many of them.
+pub fn run_hostile(n_tables: u64) -> Result<()> {
+    for &variant in VARIANTS {
+        let n = hostile::ask(make(variant)?.as_ref(), 100, n_tables)?;
+        println!("{variant:?}: {n} paths asked of {n_tables} hostile tables, each an answer");
+    }
+    Ok(())
+}
