@@ -11,7 +11,7 @@ mod hostile;
 mod variants;
 
 use anyhow::{Context, Result, bail, ensure};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use variants::{VARIANTS, Variant, make};
 use warpath_conformance::suite::{Config, run_suite};
 use warpath_core::{Engine, Index, Options, Outcomes, OutcomesMut, PathBatch};
@@ -30,16 +30,22 @@ fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.split_first() {
         Some((command, rest)) if command == "suite" => suite(rest),
-        Some((command, rest)) if command == "random" => checks::random::run(number(rest, 10_000_000)?, 1),
+        Some((command, rest)) if command == "random" => random(rest),
         Some((command, rest)) if command == "hostile" => checks::sanitize::run_hostile(number(rest, 300)?),
         Some((command, rest)) if command == "sanitize" => checks::sanitize::run(number(rest, 5)?),
         Some((command, rest)) if command == "profile" => profile(number(rest, 24)? as u32),
         Some((command, rest)) if command == "bench" => rest.iter().try_for_each(|k| bench(k.parse()?)),
         Some((command, _)) if command == "gpus" => split_over_all(),
         _ => bail!(
-            "usage: cuda-device suite [N_RANDOM] | random [N] | hostile [N] | sanitize [N_TREES] | bench K.. | profile [K] | gpus"
+            "usage: cuda-device suite [N_RANDOM] | random [N [SECONDS]] | hostile [N] | sanitize [N_TREES] | bench K.. | profile [K] | gpus"
         ),
     }
+}
+
+/// Random cases: how many, and for how many seconds at most.
+fn random(args: &[String]) -> Result<()> {
+    let limit = args.get(1).map_or(Ok(600), |n| n.parse())?;
+    checks::random::run(number(args, 10_000_000)?, Duration::from_secs(limit))
 }
 
 fn number(args: &[String], default: u64) -> Result<u64> {
@@ -116,6 +122,15 @@ fn bench(k: u32) -> Result<()> {
         begin.elapsed().as_secs_f64(),
         index.tables().params().probe_limit
     );
+    let random = PathSet::draw(&tree, &Mix::default(), N_PATHS, 11)?;
+    let mixed =
+        PathSet::draw(&tree, &Mix { missing: 0.5, through_links: 0.1, ..Mix::default() }, N_PATHS, 12)?;
+    // A file that says when the device is free: what comes before needs none.
+    if let Ok(gate) = std::env::var("GATE") {
+        while !std::path::Path::new(&gate).exists() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
     let engine = CudaEngine::new()?;
     let rates = engine.measure_copies(ROUNDS)?;
     println!("# {rates:?}");
@@ -129,13 +144,10 @@ fn bench(k: u32) -> Result<()> {
         upload / 1e9,
         100.0 * upload / rates.to_device
     );
-    let random = PathSet::draw(&tree, &Mix::default(), N_PATHS, 11)?;
     println!("# paths: mean {:.1} bytes, {:.2} components", random.mean_length(), random.mean_components());
     let floor = |lines| Floor { k, copy_rate: rates.on_device, lines };
     resident(&engine, &index, &random, "direct", Options::default(), &floor(LINES_OF_A_HIT))?;
     resident(&engine, &index, &random, "walk", Options::default().walk_only(), &floor(LINES_OF_A_HIT))?;
-    let mixed =
-        PathSet::draw(&tree, &Mix { missing: 0.5, through_links: 0.1, ..Mix::default() }, N_PATHS, 12)?;
     let what = "half missing, a tenth through links";
     resident(&engine, &index, &mixed, what, Options::default(), &floor(LINES_OF_THE_MIX))?;
     few(k, &engine, &index, &random)?;

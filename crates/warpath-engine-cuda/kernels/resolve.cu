@@ -193,14 +193,14 @@ DEVICE void walk_queued(const Tables& tables, const HashKey& key, const QueryPar
     // First the lanes' short paths, each in its cell; then the others, as many at a time as fit into the window.
     bool brief = active && end - begin <= SHORT_PATH, todo = active && !brief, staged = brief;
     Outcome out = failed(STATUS_NOT_FOUND);
-    unsigned n_missing = 0;
-    if (active && !all) n_missing = statuses[i] == STATUS_PENDING_ABOVE ? 2 : 1;
     Ends ends = {bytes + ENDS_AT + lane};
     stage_cells(bytes, begin, brief ? (unsigned)(end - begin) : 0, readable, lane);
     Text text = {(const unsigned*)bytes, lane * CELL + MARGIN + (unsigned)(begin % PIECE), (unsigned)(end - begin)};
 #pragma unroll 1
     for (;;) {
         bool unanswered = staged;
+        unsigned n_missing = 0;
+        if (staged && !all) n_missing = statuses[i] == STATUS_PENDING_ABOVE ? 2 : 1;
         search(tables, key, query, text, ends, n_missing, lane, unanswered, out);
         if (unanswered) out = walk(tables, key, query, text);
         if (staged) todo = false;

@@ -103,12 +103,11 @@ DEVICE void go_on(const Tables& tables, const HashKey& key, const Text& path, co
 // is the lane's room for MAX_COMPONENTS. `n_missing`: so many of the longest prefixes, the whole path first, are known to be no entry.
 DEVICE void search(const Tables& tables, const HashKey& key, const QueryParams& query, const Text& path, const Ends& ends, unsigned n_missing,
                    unsigned lane, bool& todo, Outcome& out) {
-    // The search begins behind component `begin`, which ends at `begin_at`, in directory `base`.
-    unsigned n = 0, begin = 0, begin_at = 0, base = ROOT;
+    // The search begins behind component `begin`, in directory `base`.
+    unsigned n = 0, begin = 0, base = ROOT;
     Stand stand = {empty_state(), 0, 0, true};
     if (todo && (tables.params.flags & TABLE_STRICT) == 0) n = list_ends(path, ends);
-    bool absolute = n == 0 || path.byte(0) == '/';
-    if (absolute) {
+    if (n == 0 || path.byte(0) == '/') {
         if (query.flags & QUERY_BENEATH) n = 0;
     } else {
         base = query.start;
@@ -154,15 +153,16 @@ DEVICE void search(const Tables& tables, const HashKey& key, const QueryParams& 
             if (followed.status != STATUS_FOUND) out = followed;
             if (followed.status != STATUS_FOUND || target_kind != KIND_DIRECTORY) continue;
             // The rest of the path begins anew in the link's target, if its string stays near; else the walk answers all of it.
-            base = directory = followed.inode, begin = target, begin_at = end, misses = n + 1;
+            base = followed.inode, begin = target, misses = n + 1;
             todo = active = anew = true;
         }
         if (!anew) continue;
         directory = base;
-        if (!stand_at(tables, key, base, begin_at, begin, begin != 0 || absolute, stand)) {
+        unsigned at = begin == 0 ? 0 : ends[begin - 1];
+        if (!stand_at(tables, key, base, at, begin, path.byte(at) == '/', stand)) {
             out = failed(STATUS_NOT_A_DIRECTORY);
             active = todo = false;
         }
-        if (!is_near(stand.state.length + path.length - begin_at)) active = false;
+        if (!is_near(stand.state.length + path.length - at)) active = false;
     }
 }

@@ -4,7 +4,7 @@ use crate::variants::{VARIANTS, Variant, make};
 use anyhow::{Result, anyhow, ensure};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use warpath_conformance::check::all_modes;
 use warpath_conformance::generate::{self, Knobs, Paths};
 use warpath_conformance::text::escape;
@@ -79,15 +79,15 @@ impl Case {
     }
 }
 
-/// Asks `n_cases` random cases, each of every variant.
-pub fn run(n_cases: u64, seed: u64) -> Result<()> {
+/// Asks `n_cases` random cases, each of every variant; fails when the time is up before.
+pub fn run(n_cases: u64, limit: Duration) -> Result<()> {
     let begin = Instant::now();
     let engines: Vec<(Variant, Mutex<Box<dyn Engine>>)> =
         VARIANTS.iter().map(|&v| Ok((v, Mutex::new(make(v)?)))).collect::<Result<_>>()?;
-    let (next, n_done, n_asked) = (AtomicU64::new(seed), AtomicU64::new(0), AtomicU64::new(0));
+    let (next, n_done, n_asked) = (AtomicU64::new(1), AtomicU64::new(0), AtomicU64::new(0));
     let failed = AtomicBool::new(false);
     let work = || -> Result<()> {
-        while n_done.load(Relaxed) < n_cases && !failed.load(Relaxed) {
+        while n_done.load(Relaxed) < n_cases && !failed.load(Relaxed) && begin.elapsed() < limit {
             let seed = next.fetch_add(1, Relaxed);
             let large = seed.is_multiple_of(LARGE_ONE_IN);
             let case = Case::new(seed, if large { &[LARGE] } else { &SIZES })?;
@@ -114,12 +114,13 @@ pub fn run(n_cases: u64, seed: u64) -> Result<()> {
             .collect::<Result<Vec<()>>>()
     })?;
     let (n_done, n_asked) = (n_done.into_inner(), n_asked.into_inner());
-    ensure!(n_done >= n_cases && n_asked == n_done * engines.len() as u64, "too few were asked");
+    ensure!(n_asked == n_done * engines.len() as u64, "some were not asked");
     println!(
         "{n_done} random cases on {} trees are answered as by the reference, each through {} variants, in {:.1} s",
-        next.into_inner() - seed,
+        next.into_inner() - 1,
         engines.len(),
         begin.elapsed().as_secs_f64()
     );
+    ensure!(n_done >= n_cases, "{n_cases} were wanted");
     Ok(())
 }
