@@ -2,7 +2,7 @@
 # Tests and measures the CUDA engine on a machine with an NVIDIA GPU, in one run of about five minutes.
 # usage: scripts/device-cuda.sh bundle FOLDER            builds what the run needs and puts it, stripped, into FOLDER
 #        scripts/device-cuda.sh BINARY OUT [PART..]      PART: sanitize bench26 bench20 ncu suite random hostile gpus; all but gpus when none is named
-# BINARY is the example `cuda-device`. Logs go to OUT as they come, a summary to the standard output. After SECONDS_LEFT (default 420) no part is begun, and
+# BINARY is the example `cuda-device`. The benches' logs go to OUT as they come, the others to OUT/checks.txt when they end, a summary to the standard output. After SECONDS_LEFT (default 420) no part is begun, and
 # one that is under way is ended. sanitize: compute-sanitizer's four tools at once. The tree of bench26 is built beside them, on the CPU.
 set -uo pipefail
 if [ "$1" = bundle ]; then
@@ -19,18 +19,21 @@ shift 2
 parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=(sanitize bench26 bench20 ncu suite random hostile)
 mkdir -p "$out"
+logs=$(mktemp -d)
 commit=$(cat "$(dirname "$0")/commit" 2>/dev/null || git rev-parse --short HEAD 2>/dev/null)
 echo "# $(date -u +%F) $(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader | head -1), $(nproc) cores, commit $commit, scripts/device-cuda.sh ${parts[*]}"
 begin=$SECONDS status=0
 left() { echo $((${SECONDS_LEFT:-420} - SECONDS + begin)); }
-# Runs a command under a time limit, its output to a file of this name; says how it ended.
+log_of() { case $1 in bench*) echo "$out/$1.txt" ;; *) echo "$logs/$1.txt" ;; esac; }
+# Runs a command under a time limit, its output to the log of this name; says how it ended.
 run() {
     local name=$1 limit=$2 since=$SECONDS code
     shift 2
     [ "$limit" -lt "$(left)" ] || limit=$(left)
     [ "$limit" -gt 5 ] || { echo "LEFT OUT: $name, no time is left"; return 1; }
-    timeout "$limit" "$@" >"$out/$name.txt" 2>&1
+    timeout "$limit" "$@" >"$(log_of "$name")" 2>&1
     code=$?
+    case $name in bench*) ;; *) { echo "== $name"; cat "$(log_of "$name")"; } >>"$out/checks.txt" ;; esac
     echo "== $name: code $code after $((SECONDS - since)) s, at $((SECONDS - begin)) s"
     [ "$code" = 0 ] || echo "FAILED: $name ended with $code"
     return $code
@@ -40,7 +43,7 @@ show() {
     local lines=$1
     shift
     run "$@" || status=1
-    [ -e "$out/$1.txt" ] && grep -v '^ *$' "$out/$1.txt" | grep -v '<unknown>' | tail -"$lines"
+    [ -e "$(log_of "$1")" ] && grep -v '^ *$' "$(log_of "$1")" | grep -v '<unknown>' | tail -"$lines"
 }
 sanitize() {
     # The kernels are compiled once, before others need them.
@@ -56,11 +59,11 @@ sanitize() {
     for tool in "${jobs[@]}"; do wait "$tool" || status=1; done
     for tool in memcheck racecheck initcheck synccheck; do
         echo "-- $tool"
-        grep -E "SUMMARY|Error|paths" "$out/$tool.txt" | head -14
+        grep -E "SUMMARY|Error|paths" "$(log_of $tool)" | head -14
     done
 }
 # bench26's tree takes half a minute of the CPU: it is begun first, and waits for the gate before it measures.
-gate=$out/gate early=
+gate=$logs/gate early=
 case " ${parts[*]} " in
     *" bench26 "*)
         rm -f "$gate"
@@ -84,7 +87,7 @@ for part in "${parts[@]}"; do
                 --section MemoryWorkloadAnalysis --section Occupancy --section WarpStateStats \
                 --metrics lts__ltcfabric2ltc_cycles_active.avg.pct_of_peak_sustained_elapsed,sm__cycles_active.avg.pct_of_peak_sustained_elapsed,dram__bytes_read.sum,dram__bytes_read.sum.per_second,lts__t_sector_hit_rate.pct,smsp__inst_executed.sum,l1tex__data_pipe_lsu_wavefronts.avg.pct_of_peak_sustained_elapsed \
                 "$binary" profile "${NCU_K:-24}" || status=1
-            grep -E "paths32|Duration|fabric|Throughput|Hit Rate|hit_rate|dram__|inst_executed|wavefronts|sm__cycles|Achieved Occ" "$out/ncu.txt"
+            grep -E "paths32|Duration|fabric|Throughput|Hit Rate|hit_rate|dram__|inst_executed|wavefronts|sm__cycles|Achieved Occ" "$(log_of ncu)"
             ;;
         suite) show 130 suite 150 "$binary" suite "${N_SUITE:-20000}" ;;
         random) show 8 random 150 "$binary" random "${N_RANDOM:-10000000}" "${RANDOM_SECONDS:-90}" ;;
