@@ -23,6 +23,18 @@ pub enum SourceError {
         /// Where and why, and what to do about it.
         reason: String,
     },
+    /// A blob of an image is not the one that its manifest leads to.
+    #[error("{}: the blob {blob} is damaged: its digest is {found}, not {promised}; fetch or save the image again", .path.display())]
+    WrongDigest {
+        /// The image.
+        path: PathBuf,
+        /// Where the blob lies in it.
+        blob: String,
+        /// The digest that the manifest tells.
+        promised: String,
+        /// The digest of what is there.
+        found: String,
+    },
     /// The namespace has no room left.
     #[error("{}: {error}", .path.display())]
     Full {

@@ -2,8 +2,10 @@
 //!
 //! Layers are applied in order as the OCI image specification says: an upper entry replaces a lower one of its
 //! path, a directory over a directory joins it, `.wh.NAME` removes what lower layers hold of that name, and
-//! `.wh..wh..opq` all that they hold in its directory. Digests are not checked: whoever doubts a download has
-//! `skopeo` or `crane` check it.
+//! `.wh..wh..opq` all that they hold in its directory.
+//!
+//! Every blob that is read is compared with the digest that leads to it: manifests and layers of an OCI layout,
+//! the configuration and the unpacked layers of `docker save`. `index.json` and `manifest.json` have none.
 
 use crate::progress::Meter;
 use crate::tree::Tree;
@@ -13,8 +15,10 @@ use std::path::Path;
 use warpath_core::Namespace;
 
 mod blobs;
+mod digest;
 
 use blobs::Blobs;
+use digest::{Checked, Digest};
 
 /// Which image is read where there are several.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,7 +33,8 @@ pub struct ImageChoice {
 /// `docker save`, plain or compressed (which is unpacked to an unnamed temporary file first).
 ///
 /// # Errors
-/// When the image can't be read, lacks a blob, holds several images none of which was chosen, or the namespace is full.
+/// When the image can't be read, lacks a blob, holds one of another digest than promised
+/// ([`SourceError::WrongDigest`]) or several images none of which was chosen, or the namespace is full.
 pub fn read_oci(
     path: &Path,
     choice: &ImageChoice,
@@ -45,23 +50,48 @@ pub fn read_oci(
             "this is no image: it holds neither `index.json` (OCI) nor `manifest.json` (docker save)";
         return Err(SourceError::malformed(path, reason));
     };
-    let total: u64 = layers.iter().map(|layer| blobs.size(layer).unwrap_or(0)).sum();
+    let total: u64 = layers.iter().map(|layer| blobs.size(&layer.name).unwrap_or(0)).sum();
     let mut meter = Meter::new(options.on_progress, Some(total));
     let mut tree = Tree::new(tar::RULES).exclude(options.exclude);
-    for layer in &layers {
-        let blob = meter.count(blobs.reader(layer)?);
-        let name = path.join(layer);
-        let content = compressed::decompress(blob).map_err(SourceError::io(&name))?;
-        tree.begin_layer().map_err(SourceError::full(&name))?;
-        tar::apply(content, &name, true, &mut tree, &mut meter)?;
+    for layer in layers {
+        apply(&blobs, layer, &mut tree, &mut meter)?;
     }
     meter.report();
     tree.finish().map_err(SourceError::full(path))
 }
 
-/// Names of the layers of the chosen image of `manifest.json`, lowest first.
-fn docker_layers(blobs: &Blobs, choice: &ImageChoice) -> Result<Vec<String>, SourceError> {
-    let manifest = blobs.json("manifest.json")?;
+/// A layer, and what is known of its bytes.
+struct Layer {
+    /// Where it lies in the image.
+    name: String,
+    /// The digest of the blob as it lies there.
+    packed: Option<Digest>,
+    /// The digest of the archive that is in it.
+    unpacked: Option<Digest>,
+}
+
+/// Puts the members of a layer over those of lower ones.
+fn apply(
+    blobs: &Blobs,
+    layer: Layer,
+    tree: &mut Tree<'_>,
+    meter: &mut Meter<'_>,
+) -> Result<(), SourceError> {
+    let name = blobs.path().join(&layer.name);
+    let mut blob = Checked::new(meter.count(blobs.reader(&layer.name)?), layer.packed);
+    let content = compressed::decompress(&mut blob).map_err(SourceError::io(&name))?;
+    let mut content = Checked::new(content, layer.unpacked);
+    tree.begin_layer().map_err(SourceError::full(&name))?;
+    let applied = tar::apply(&mut content, &name, true, tree, meter);
+    // A damaged blob is told as such, and not by what its damage led to.
+    let unpacked = applied.and_then(|()| content.finish(blobs.path(), &layer.name));
+    blob.finish(blobs.path(), &layer.name)?;
+    unpacked
+}
+
+/// The layers of the chosen image of `manifest.json`, lowest first.
+fn docker_layers(blobs: &Blobs, choice: &ImageChoice) -> Result<Vec<Layer>, SourceError> {
+    let manifest = blobs.json("manifest.json", None)?;
     let images = manifest.as_array().map(Vec::as_slice).unwrap_or_default();
     let names = |image: &Value| strings(&image["RepoTags"]);
     let chosen: Vec<&Value> = images
@@ -69,17 +99,40 @@ fn docker_layers(blobs: &Blobs, choice: &ImageChoice) -> Result<Vec<String>, Sou
         .filter(|image| choice.name.as_ref().is_none_or(|name| names(image).contains(name)))
         .collect();
     match chosen.as_slice() {
-        [image] => Ok(strings(&image["Layers"])),
+        [image] => saved_layers(blobs, image),
         _ => Err(undecided(blobs, images.iter().map(|image| names(image).join(", ")).collect())),
     }
+}
+
+/// The layers of an image of `docker save`, with the digests that its configuration tells.
+fn saved_layers(blobs: &Blobs, image: &Value) -> Result<Vec<Layer>, SourceError> {
+    let names = strings(&image["Layers"]);
+    let mut unpacked = Vec::new();
+    if let Some(config) = image["Config"].as_str().filter(|config| blobs.contains(config)) {
+        let config = blobs.json(config, Digest::of_name(config))?;
+        unpacked = strings(&config["rootfs"]["diff_ids"]);
+        if !unpacked.is_empty() && unpacked.len() != names.len() {
+            let (listed, known) = (names.len(), unpacked.len());
+            let reason = format!("`manifest.json` lists {listed} layers, the configuration {known}");
+            return Err(SourceError::malformed(blobs.path(), reason));
+        }
+    }
+    let mut unpacked = unpacked.iter();
+    names
+        .into_iter()
+        .map(|name| {
+            let unpacked = unpacked.next().map(|digest| parse(blobs, digest)).transpose()?;
+            Ok(Layer { packed: Digest::of_name(&name), name, unpacked })
+        })
+        .collect()
 }
 
 /// How deep indexes may nest: an index of images, an index of platforms, and one to spare.
 const MAX_NESTING: usize = 3;
 
-/// Names of the layers of the chosen image of `index.json`, lowest first.
-fn oci_layers(blobs: &Blobs, choice: &ImageChoice) -> Result<Vec<String>, SourceError> {
-    let mut document = blobs.json("index.json")?;
+/// The layers of the chosen image of `index.json`, lowest first.
+fn oci_layers(blobs: &Blobs, choice: &ImageChoice) -> Result<Vec<Layer>, SourceError> {
+    let mut document = blobs.json("index.json", None)?;
     let mut by_name = choice.name.as_deref();
     for _ in 0..MAX_NESTING {
         let Some(manifests) = document["manifests"].as_array() else { break };
@@ -87,7 +140,8 @@ fn oci_layers(blobs: &Blobs, choice: &ImageChoice) -> Result<Vec<String>, Source
             .ok_or_else(|| undecided(blobs, manifests.iter().map(describe).collect()))?;
         // The name belongs to the outermost index; what it leads to differs by platform alone.
         by_name = None;
-        document = blobs.json(&blob_name(blobs, &chosen["digest"])?)?;
+        let digest = parse(blobs, chosen["digest"].as_str().unwrap_or_default())?;
+        document = blobs.json(&digest.blob(), Some(digest))?;
     }
     let Some(layers) = document["layers"].as_array() else {
         return Err(SourceError::malformed(blobs.path(), "the manifest lists no layers"));
@@ -102,7 +156,8 @@ fn oci_layers(blobs: &Blobs, choice: &ImageChoice) -> Result<Vec<String>, Source
                     "a layer is encrypted: decrypt the image first",
                 ));
             }
-            blob_name(blobs, &layer["digest"])
+            let digest = parse(blobs, layer["digest"].as_str().unwrap_or_default())?;
+            Ok(Layer { name: digest.blob(), packed: Some(digest), unpacked: None })
         })
         .collect()
 }
@@ -167,14 +222,11 @@ fn undecided(blobs: &Blobs, images: Vec<String>) -> SourceError {
     SourceError::malformed(blobs.path(), reason)
 }
 
-/// Where the blob of a digest lies: `sha256:0f..` at `blobs/sha256/0f..`.
-fn blob_name(blobs: &Blobs, digest: &Value) -> Result<String, SourceError> {
-    let digest = digest.as_str().unwrap_or_default();
-    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    match digest.split_once(':') {
-        Some((algorithm, hash)) if plain(algorithm) && plain(hash) => Ok(format!("blobs/{algorithm}/{hash}")),
-        _ => Err(SourceError::malformed(blobs.path(), format!("`{digest}` is no digest"))),
-    }
+fn parse(blobs: &Blobs, digest: &str) -> Result<Digest, SourceError> {
+    Digest::parse(digest).ok_or_else(|| {
+        let reason = format!("`{digest}` is no digest that can be checked: sha256 and sha512 are");
+        SourceError::malformed(blobs.path(), reason)
+    })
 }
 
 fn strings(array: &Value) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! The files of an image, in a directory or an archive.
 
+use super::digest::{Checked, Digest};
 use crate::{SourceError, compressed};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -87,11 +88,12 @@ impl Blobs {
         }
     }
 
-    /// The content of a file of JSON.
-    pub fn json(&self, name: &str) -> Result<Value, SourceError> {
+    /// The content of a file of JSON, which has the digest that is promised.
+    pub fn json(&self, name: &str, promised: Option<Digest>) -> Result<Value, SourceError> {
         let mut text = Vec::new();
-        let mut reader = self.reader(name)?.take(LONGEST_JSON);
-        reader.read_to_end(&mut text).map_err(SourceError::io(&self.path))?;
+        let mut reader = Checked::new(self.reader(name)?, promised);
+        reader.by_ref().take(LONGEST_JSON).read_to_end(&mut text).map_err(SourceError::io(&self.path))?;
+        reader.finish(&self.path, name)?;
         serde_json::from_slice(&text)
             .map_err(|error| SourceError::malformed(&self.path, format!("`{name}` is no JSON: {error}")))
     }

@@ -1,3 +1,4 @@
+use super::digest::sha256;
 use super::*;
 use crate::tar::tests::Members;
 use crate::testing::{paths, quiet};
@@ -45,31 +46,55 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// The files of an OCI layout of two images, one of them for two platforms.
-fn layout() -> Vec<(&'static str, Vec<u8>)> {
-    let [lower, upper] = layers();
-    let zstd = ruzstd::encoding::compress_to_vec(&upper[..], ruzstd::encoding::CompressionLevel::Fastest);
-    let index = r#"{"schemaVersion":2,"manifests":[
-        {"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:aa","annotations":{"org.opencontainers.image.ref.name":"one"}},
-        {"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:bb","annotations":{"org.opencontainers.image.ref.name":"two"}}]}"#;
-    let platforms = r#"{"manifests":[
-        {"digest":"sha256:cc","platform":{"os":"linux","architecture":"amd64"}},
-        {"digest":"sha256:bb","platform":{"os":"linux","architecture":"s390x"}},
-        {"digest":"sha256:ff","platform":{"os":"unknown","architecture":"unknown"}}]}"#;
-    let both = r#"{"layers":[{"mediaType":"x+gzip","digest":"sha256:01"},{"digest":"sha256:02"}]}"#;
-    let lower_only = r#"{"layers":[{"digest":"sha256:01"}]}"#;
-    vec![
-        ("oci-layout", b"{}".to_vec()),
-        ("index.json", index.into()),
-        ("blobs/sha256/aa", platforms.into()),
-        ("blobs/sha256/bb", lower_only.into()),
-        ("blobs/sha256/cc", both.into()),
-        ("blobs/sha256/01", gzip(&lower)),
-        ("blobs/sha256/02", zstd),
-    ]
+/// The files of an OCI layout.
+#[derive(Default)]
+struct Layout(Vec<(String, Vec<u8>)>);
+
+impl Layout {
+    /// Adds a blob; its digest.
+    fn blob(&mut self, bytes: impl Into<Vec<u8>>) -> String {
+        let bytes = bytes.into();
+        let digest = sha256(&bytes);
+        self.0.push((Digest::parse(&digest).unwrap().blob(), bytes));
+        digest
+    }
+
+    fn file(&mut self, name: &str, bytes: impl Into<Vec<u8>>) {
+        self.0.push((name.to_owned(), bytes.into()));
+    }
 }
 
-fn archive(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+/// The files of an OCI layout of two images, one of them for two platforms; the upper layer is the last but one.
+fn layout() -> Vec<(String, Vec<u8>)> {
+    let [lower, upper] = layers();
+    let zstd = ruzstd::encoding::compress_to_vec(&upper[..], ruzstd::encoding::CompressionLevel::Fastest);
+    let mut layout = Layout::default();
+    layout.file("oci-layout", "{}");
+    let lower = layout.blob(gzip(&lower));
+    let lower_only = layout.blob(format!(r#"{{"layers":[{{"digest":"{lower}"}}]}}"#));
+    let upper = Layout(vec![]).blob(zstd.clone());
+    let both = layout
+        .blob(format!(r#"{{"layers":[{{"mediaType":"x+gzip","digest":"{lower}"}},{{"digest":"{upper}"}}]}}"#));
+    let nowhere = sha256(b"an attestation that is not there");
+    let platforms = layout.blob(format!(
+        r#"{{"manifests":[
+        {{"digest":"{both}","platform":{{"os":"linux","architecture":"amd64"}}}},
+        {{"digest":"{lower_only}","platform":{{"os":"linux","architecture":"s390x"}}}},
+        {{"digest":"{nowhere}","platform":{{"os":"unknown","architecture":"unknown"}}}}]}}"#
+    ));
+    layout.blob(zstd);
+    layout.file(
+        "index.json",
+        format!(
+            r#"{{"schemaVersion":2,"manifests":[
+        {{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"{platforms}","annotations":{{"org.opencontainers.image.ref.name":"one"}}}},
+        {{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{lower_only}","annotations":{{"org.opencontainers.image.ref.name":"two"}}}}]}}"#
+        ),
+    );
+    layout.0
+}
+
+fn archive(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let members = files
         .iter()
         .fold(Members::new(), |members, (name, content)| members.add(name, EntryType::Regular, "", content));
@@ -127,23 +152,81 @@ fn archives_of_docker_save() {
     assert!(read(&path, Some("b"), None).unwrap_err().contains("a:1, a:2"));
 }
 
+/// As newer versions of Docker save: blobs named by digest, and a configuration that tells what is in each layer.
+#[test]
+fn saved_layers_are_compared_with_the_configuration() {
+    let [lower, upper] = layers();
+    let folder = tempfile::tempdir().unwrap();
+    let saved = |packed: &[u8], ids: &[String]| {
+        let mut layout = Layout::default();
+        let config = layout.blob(format!(r#"{{"rootfs":{{"diff_ids":{ids:?}}}}}"#));
+        let layers = [layout.blob(packed), layout.blob(&upper[..])];
+        let [config, lower, upper] = [&config, &layers[0], &layers[1]].map(|digest| digest.replace(':', "/"));
+        let manifest =
+            format!(r#"[{{"Config":"blobs/{config}","Layers":["blobs/{lower}","blobs/{upper}"]}}]"#);
+        layout.file("manifest.json", manifest);
+        read(&written(folder.path(), "saved.tar", &archive(&layout.0)), None, None)
+    };
+    let ids = [sha256(&lower), sha256(&upper)];
+    assert_eq!(saved(&lower, &ids).unwrap(), EXPECTED);
+    assert_eq!(saved(&gzip(&lower), &ids).unwrap(), EXPECTED);
+    let other = saved(&Members::new().file("a").bytes(), &ids).unwrap_err();
+    assert!(other.contains(&format!("not {}", ids[0])), "{other}");
+    assert!(saved(&lower, &ids[..1]).unwrap_err().contains("lists 2 layers, the configuration 1"));
+}
+
+#[test]
+fn a_blob_that_is_not_what_its_manifest_says_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = layout();
+    let mut n_refused = 0;
+    for number in 0..files.len() {
+        let mut files = files.clone();
+        let (name, content) = &mut files[number];
+        if !name.starts_with("blobs/") {
+            continue;
+        }
+        // A blank behind it: harmless to JSON, and behind what unpacking reads.
+        content.push(b' ');
+        let name = name.clone();
+        let path = written(folder.path(), "damaged.tar", &archive(&files));
+        let choice = ImageChoice { name: Some("one".into()), platform: Some("linux/amd64".into()) };
+        match quiet(|options| read_oci(&path, &choice, options)) {
+            Err(SourceError::WrongDigest { blob, .. }) => assert_eq!(blob, name),
+            // The manifest of the other image, which is not read.
+            Ok(_) => continue,
+            Err(error) => panic!("{name}: {error}"),
+        }
+        n_refused += 1;
+    }
+    assert_eq!(n_refused, 4);
+}
+
 #[test]
 fn what_is_missing_or_no_image_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let without_blob: Vec<_> = layout().into_iter().filter(|(name, _)| *name != "blobs/sha256/02").collect();
-    let path = written(folder.path(), "missing.tar", &archive(&without_blob));
-    assert!(read(&path, Some("one"), Some("linux/amd64")).unwrap_err().contains("lacks `blobs/sha256/02`"));
+    let mut files = layout();
+    let (missing, _) = files.remove(files.len() - 2);
+    let path = written(folder.path(), "missing.tar", &archive(&files));
+    let error = read(&path, Some("one"), Some("linux/amd64")).unwrap_err();
+    assert!(error.contains(&format!("lacks `{missing}`")), "{error}");
 
-    let path = written(folder.path(), "other.tar", &archive(&[("a", vec![])]));
+    let path = written(folder.path(), "other.tar", &archive(&[("a".into(), vec![])]));
     assert!(read(&path, None, None).unwrap_err().contains("no image"));
 
-    let sneaky = r#"{"manifests":[{"digest":"sha256:../../../etc/passwd"}]}"#;
-    let path = written(folder.path(), "sneaky.tar", &archive(&[("index.json", sneaky.into())]));
-    assert!(read(&path, None, None).unwrap_err().contains("no digest"));
+    for digest in ["sha256:../../../etc/passwd", "md5:d41d8cd98f00b204e9800998ecf8427e"] {
+        let index = format!(r#"{{"manifests":[{{"digest":"{digest}"}}]}}"#);
+        let path = written(folder.path(), "sneaky.tar", &archive(&[("index.json".into(), index.into())]));
+        assert!(read(&path, None, None).unwrap_err().contains("no digest"), "{digest}");
+    }
 
-    // An index that leads to itself.
-    let circle = r#"{"manifests":[{"digest":"sha256:aa"}]}"#;
-    let files = [("index.json", circle.into()), ("blobs/sha256/aa", circle.into())];
-    let path = written(folder.path(), "circle.tar", &archive(&files));
+    // Indexes one in another, without end for all that is read of them.
+    let mut nested = Layout::default();
+    let mut inner = nested.blob(r#"{"manifests":[]}"#);
+    for _ in 0..MAX_NESTING {
+        inner = nested.blob(format!(r#"{{"manifests":[{{"digest":"{inner}"}}]}}"#));
+    }
+    nested.file("index.json", format!(r#"{{"manifests":[{{"digest":"{inner}"}}]}}"#));
+    let path = written(folder.path(), "nested.tar", &archive(&nested.0));
     assert!(read(&path, None, None).unwrap_err().contains("no layers"));
 }
