@@ -71,12 +71,7 @@ struct Layer {
 }
 
 /// Puts the members of a layer over those of lower ones.
-fn apply(
-    blobs: &Blobs,
-    layer: Layer,
-    tree: &mut Tree<'_>,
-    meter: &mut Meter<'_>,
-) -> Result<(), SourceError> {
+fn apply(blobs: &Blobs, layer: Layer, tree: &mut Tree<'_>, meter: &mut Meter<'_>) -> Result<(), SourceError> {
     let name = blobs.path().join(&layer.name);
     let mut blob = Checked::new(meter.count(blobs.reader(&layer.name)?), layer.packed);
     let content = compressed::decompress(&mut blob).map_err(SourceError::io(&name))?;
@@ -84,9 +79,12 @@ fn apply(
     tree.begin_layer().map_err(SourceError::full(&name))?;
     let applied = tar::apply(&mut content, &name, true, tree, meter);
     // A damaged blob is told as such, and not by what its damage led to.
-    let unpacked = applied.and_then(|()| content.finish(blobs.path(), &layer.name));
+    let unpacked = content.finish(blobs.path(), &layer.name);
     blob.finish(blobs.path(), &layer.name)?;
-    unpacked
+    match unpacked {
+        Err(wrong @ SourceError::WrongDigest { .. }) => Err(wrong),
+        unpacked => applied.and(unpacked),
+    }
 }
 
 /// The layers of the chosen image of `manifest.json`, lowest first.

@@ -17,6 +17,9 @@ use warpath_core::{Attributes, Namespace};
 /// The rules of archives.
 pub(crate) const RULES: Rules = Rules { follow_links: true, untyped: false };
 
+/// Headers and contents begin at multiples of this.
+const BLOCK: u64 = 512;
+
 /// The namespace of the archive at `path` (`-`: standard input).
 ///
 /// With `whiteouts` the archive is taken as one layer of a container image: `.wh.NAME` and `.wh..wh..opq` are
@@ -59,9 +62,10 @@ pub fn read_tar_from(
     tree.finish().map_err(SourceError::full(name))
 }
 
-/// The file, when it is one that is not compressed and can be sought in: contents are then skipped, not read.
+/// The file, when it is one of whole blocks that is not compressed and can be sought in: contents are then skipped, not
+/// read.
 fn open_plain(path: &Path) -> Result<Option<File>, SourceError> {
-    if path == Path::new("-") || compressed::size(path).is_none() {
+    if path == Path::new("-") || !compressed::size(path).is_some_and(|size| size.is_multiple_of(BLOCK)) {
         return Ok(None);
     }
     let mut file = File::open(path).map_err(SourceError::io(path))?;
@@ -79,13 +83,15 @@ pub(crate) fn apply(
     tree: &mut Tree<'_>,
     meter: &mut Meter<'_>,
 ) -> Result<(), SourceError> {
-    let mut archive = Archive::new(reader);
+    let mut archive = Archive::new(Padded { reader, n_bytes: 0, n_zeros: 0 });
+    let mut end = 0;
     for member in archive.entries().map_err(SourceError::io(name))? {
         let member = member.map_err(SourceError::io(name))?;
+        end = end_of(&member).unwrap_or(end);
         put(member, name, whiteouts, tree)?;
         meter.record();
     }
-    Ok(())
+    whole(name, end, archive.into_inner().n_bytes)
 }
 
 fn apply_seekable(
@@ -99,21 +105,53 @@ fn apply_seekable(
     let mut end = 0;
     for member in archive.entries_with_seek().map_err(SourceError::io(name))? {
         let member = member.map_err(SourceError::io(name))?;
-        let member_end = member.raw_file_position().saturating_add(member.size());
+        let member_end = end_of(&member).unwrap_or(end);
         meter.add_bytes(member_end.saturating_sub(end));
-        // A sparse member is larger than what the archive holds of it.
-        end = if member.header().entry_type().is_gnu_sparse() { end } else { member_end };
+        end = member_end;
         put(member, name, whiteouts, tree)?;
         meter.record();
     }
     let length = archive.into_inner().seek(SeekFrom::End(0)).map_err(SourceError::io(name))?;
-    if end > length {
-        return Err(SourceError::malformed(
-            name,
-            format!("the archive is cut off: its last member ends at byte {end}, the file at {length}"),
-        ));
+    whole(name, end, length)
+}
+
+/// Where a member's content ends; `None` for a sparse one, which is larger than what the archive holds of it.
+fn end_of(member: &Entry<'_, impl Read>) -> Option<u64> {
+    let is_sparse = member.header().entry_type().is_gnu_sparse();
+    (!is_sparse).then(|| member.raw_file_position().saturating_add(member.size()))
+}
+
+/// An error where the last member ends behind the archive.
+fn whole(name: &Path, end: u64, length: u64) -> Result<(), SourceError> {
+    if end <= length {
+        return Ok(());
     }
-    Ok(())
+    let reason = format!("the archive is cut off: its last member ends at byte {end}, the file at {length}");
+    Err(SourceError::malformed(name, reason))
+}
+
+/// A stream that is filled up to whole blocks with zeros: some writers leave the last one short, and other readers don't
+/// mind. Whether a member lacks bytes is found by `n_bytes`.
+struct Padded<R> {
+    reader: R,
+    /// Bytes that were read.
+    n_bytes: u64,
+    n_zeros: u64,
+}
+
+impl<R: Read> Read for Padded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n_bytes = if self.n_zeros == 0 { self.reader.read(buffer)? } else { 0 };
+        self.n_bytes += n_bytes as u64;
+        if n_bytes > 0 {
+            return Ok(n_bytes);
+        }
+        let left = self.n_bytes.next_multiple_of(BLOCK) - self.n_bytes - self.n_zeros;
+        let n_zeros = buffer.len().min(left as usize);
+        buffer[..n_zeros].fill(0);
+        self.n_zeros += n_zeros as u64;
+        Ok(n_zeros)
+    }
 }
 
 /// Puts a member into the tree.

@@ -602,8 +602,10 @@ impl Bits {
 /// Whether a component is empty, `.` or `..`.
 pub(crate) fn has_odd_names(path: &[u8]) -> bool {
     let is_odd = |name: &[u8]| matches!(name, b"" | b"." | b"..");
-    // Most paths hold neither of these, and are not looked at name by name.
-    let may_be = memchr::memmem::find(path, b"/.").is_some() || memchr::memmem::find(path, b"//").is_some();
+    // Most paths hold neither `//` nor `/.`, and are not looked at name by name. Without an early end this is done many bytes
+    // at a time.
+    let pairs = path.iter().zip(path.iter().skip(1));
+    let may_be = pairs.fold(false, |odd, (&a, &b)| odd | ((a == b'/') & ((b == b'/') | (b == b'.'))));
     if may_be {
         path.split(|&byte| byte == b'/').any(is_odd)
     } else {

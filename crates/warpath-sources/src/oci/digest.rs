@@ -139,9 +139,8 @@ mod tests {
         for promised in [ABC_256, ABC_512] {
             let digest = Digest::parse(promised).unwrap();
             assert_eq!(digest.to_string(), promised);
-            let check = |bytes: &[u8]| {
-                Checked::new(bytes, Some(digest.clone())).finish("image.tar".as_ref(), "blob")
-            };
+            let check =
+                |bytes: &[u8]| Checked::new(bytes, Some(digest.clone())).finish("image.tar".as_ref(), "blob");
             check(b"abc").unwrap();
             let error = check(b"abd").unwrap_err();
             assert!(matches!(&error, SourceError::WrongDigest { blob, .. } if blob == "blob"), "{error}");

@@ -73,8 +73,9 @@ fn layout() -> Vec<(String, Vec<u8>)> {
     let lower = layout.blob(gzip(&lower));
     let lower_only = layout.blob(format!(r#"{{"layers":[{{"digest":"{lower}"}}]}}"#));
     let upper = Layout(vec![]).blob(zstd.clone());
-    let both = layout
-        .blob(format!(r#"{{"layers":[{{"mediaType":"x+gzip","digest":"{lower}"}},{{"digest":"{upper}"}}]}}"#));
+    let both = layout.blob(format!(
+        r#"{{"layers":[{{"mediaType":"x+gzip","digest":"{lower}"}},{{"digest":"{upper}"}}]}}"#
+    ));
     let nowhere = sha256(b"an attestation that is not there");
     let platforms = layout.blob(format!(
         r#"{{"manifests":[

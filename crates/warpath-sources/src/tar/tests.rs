@@ -139,6 +139,31 @@ fn damage_is_an_error() {
     assert!(error.to_string().contains("cut off"), "{error}");
 }
 
+/// umoci writes layers that end with their last member's content, neither filled up nor followed by two empty blocks.
+#[test]
+fn the_last_block_may_be_short() {
+    let bytes = Members::new().file("a").file("b").bytes();
+    let content = b"content".len();
+    for length in 0..bytes.len() {
+        let from_stream =
+            quiet(|options| read_tar_from(&bytes[..length], Path::new("x.tar"), false, options));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &bytes[..length]).unwrap();
+        let from_file = quiet(|options| read_tar(file.path(), false, options));
+        let is_whole = |end: usize| (512 + content..=1024).contains(&end);
+        let expected = match length {
+            0 => Some(0),
+            _ if is_whole(length) => Some(1),
+            _ if length > 1024 && is_whole(length - 1024) => Some(2),
+            _ if length > 2048 => Some(2),
+            _ => None,
+        };
+        let n_entries = |read: Result<(Namespace, Summary), SourceError>| Some(read.ok()?.0.n_entries());
+        assert_eq!((length, n_entries(from_stream)), (length, expected));
+        assert_eq!((length, n_entries(from_file)), (length, expected));
+    }
+}
+
 #[test]
 fn whiteouts_only_where_asked_for() {
     let bytes = Members::new().file("d/.wh.x").file("d/.wh..wh..opq").file(".wh..wh.aufs").file("y").bytes();
