@@ -26,7 +26,7 @@ pub struct Args {
 pub enum Command {
     Lookup(LookupArgs),
     Bench(crate::bench::BenchArgs),
-    Index(IndexArgs),
+    Index(Box<IndexArgs>),
     Info(InfoArgs),
     Verify(VerifyArgs),
     Ls(LsArgs),
@@ -103,15 +103,22 @@ pub struct LookupArgs {
     #[arg(long, value_name = "FILE:COLUMN")]
     pub paths_from: Vec<String>,
 
-    /// How answers are written
+    /// How answers are written; arrow and parquet where this warpath was built with them
+    ///
+    /// In Arrow and Parquet, ino and size are unsigned numbers, mtime is a time stamp in UTC, path and target are bytes,
+    /// and what is not known is null. Rows are in the order of the paths.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = FormatName::Text)]
     pub format: FormatName,
+
+    /// In Arrow and Parquet, path and target are strings; what is no UTF-8 becomes U+FFFD
+    #[arg(long)]
+    pub utf8: bool,
 
     /// What is written of each path: status, ino, id, kind, size, mtime, target, path; default status,ino,path
     ///
     /// id is warpath's own number of the inode, the same for all its hard links. kind is file, directory, symlink or
-    /// other. size, mtime and target are known where the index holds them. ino is replaced by id where the
-    /// index holds no inode numbers.
+    /// other. size, mtime and target are known where the index holds them. Where it holds no inode numbers, ino is
+    /// replaced by id, or not known if id is asked for as well.
     #[arg(long, value_enum, value_name = "COLUMNS", value_delimiter = ',')]
     pub columns: Vec<Column>,
 

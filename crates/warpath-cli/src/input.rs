@@ -1,7 +1,7 @@
 //! Lists of paths, read in blocks.
 
 use crate::args::LookupArgs;
-use crate::tables::{self, Paths};
+use crate::tables::{self, PathColumn};
 use anyhow::{Context, Result, bail};
 use memchr::{memchr, memrchr};
 use rustix::buffer::spare_capacity;
@@ -16,29 +16,58 @@ use std::time::{Duration, Instant};
 /// A path of more bytes is a sign that this is no list of paths.
 const MAX_RECORD: usize = 64 << 20;
 
+/// Rows of a table in a block, at most: they may be empty.
+const MAX_ROWS: usize = 1 << 20;
+
 /// How long a path waits for others to make up a block. Short for those who type or pipe `tail -f`; a
 /// producer that is merely slower than us still fills blocks.
 const PATIENCE: Duration = Duration::from_millis(2);
 
-/// Paths, each followed by the delimiter; behind the last one it may lack.
+/// Paths one behind the other.
 #[derive(Debug, Default)]
 pub struct Block {
     pub bytes: Vec<u8>,
-    pub delimiter: u8,
+    pub bounds: Bounds,
+}
+
+/// Where the paths of a block end.
+#[derive(Debug)]
+pub enum Bounds {
+    /// At this byte, which belongs to none of them; behind the last one it may lack.
+    Delimiter(u8),
+    /// Here: they hold any bytes.
+    Ends(Vec<usize>),
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds::Delimiter(0)
+    }
 }
 
 impl Block {
     /// The paths.
-    pub fn paths(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn paths(&self) -> Vec<&[u8]> {
         let mut begin = 0;
-        let ends = memchr::memchr_iter(self.delimiter, &self.bytes);
-        let terminated = ends.map(move |end| {
-            let path = &self.bytes[begin..end];
-            begin = end + 1;
-            path
-        });
-        let tail = memrchr(self.delimiter, &self.bytes).map_or(0, |last| last + 1);
-        terminated.chain((tail < self.bytes.len()).then(|| &self.bytes[tail..]))
+        match &self.bounds {
+            Bounds::Delimiter(delimiter) => {
+                let ends = memchr::memchr_iter(*delimiter, &self.bytes);
+                // Few paths are shorter than this.
+                let mut paths = Vec::with_capacity(self.bytes.len() / 32 + 1);
+                for end in ends {
+                    paths.push(&self.bytes[begin..end]);
+                    begin = end + 1;
+                }
+                if begin < self.bytes.len() {
+                    paths.push(&self.bytes[begin..]);
+                }
+                paths
+            }
+            Bounds::Ends(ends) => {
+                let path = |&end| &self.bytes[std::mem::replace(&mut begin, end)..end];
+                ends.iter().map(path).collect()
+            }
+        }
     }
 }
 
@@ -54,8 +83,8 @@ enum Source {
     /// Paths from the command line, as a block.
     Arguments(Vec<u8>),
     List(List),
-    /// A column of a table, and its name.
-    Table(String, Paths),
+    /// A column of a table.
+    Table(Box<dyn PathColumn>),
 }
 
 /// A file, a pipe or a terminal that is being read.
@@ -92,7 +121,7 @@ impl Input {
             }));
         }
         for table in &args.paths_from {
-            sources.push(Source::Table(table.clone(), tables::open(table)?));
+            sources.push(Source::Table(tables::open(table)?));
         }
         if sources.is_empty() {
             sources.push(Source::List(List::standard_input(args.delimiter())?));
@@ -116,12 +145,12 @@ impl Input {
                 Some(Source::Arguments(bytes)) => {
                     block.bytes = std::mem::take(bytes);
                     // No argument holds a NUL, but any may hold a newline.
-                    block.delimiter = 0;
+                    block.bounds = Bounds::Delimiter(0);
                     self.sources.pop();
                     return Ok(true);
                 }
-                Some(Source::Table(name, paths)) => {
-                    if next_of_table(name, paths, block, n_bytes)? {
+                Some(Source::Table(column)) => {
+                    if next_of_table(column.as_mut(), block, n_bytes)? {
                         return Ok(true);
                     }
                     self.sources.pop();
@@ -138,19 +167,19 @@ impl Input {
 }
 
 /// Fills the block with the next paths of a table. False when there are none left.
-fn next_of_table(name: &str, paths: &mut Paths, block: &mut Block, n_bytes: usize) -> Result<bool> {
+fn next_of_table(column: &mut dyn PathColumn, block: &mut Block, n_bytes: usize) -> Result<bool> {
     block.bytes.clear();
-    block.delimiter = 0;
-    while block.bytes.len() < n_bytes {
-        let Some(path) = paths.next() else { break };
-        let path = path?;
-        if memchr(0, &path).is_some() {
-            bail!("{name}: `{}` holds a NUL, which no path can", path.escape_ascii());
-        }
-        block.bytes.extend_from_slice(&path);
-        block.bytes.push(0);
+    let mut ends = match std::mem::take(&mut block.bounds) {
+        Bounds::Ends(ends) => ends,
+        Bounds::Delimiter(_) => Vec::new(),
+    };
+    ends.clear();
+    while block.bytes.len() < n_bytes && ends.len() < MAX_ROWS && column.next(&mut block.bytes)? {
+        ends.push(block.bytes.len());
     }
-    Ok(!block.bytes.is_empty())
+    let any = !ends.is_empty();
+    block.bounds = Bounds::Ends(ends);
+    Ok(any)
 }
 
 impl List {
@@ -168,7 +197,7 @@ impl List {
 
     /// Fills the block with whole paths: as many as fit, or those that came before the input paused.
     fn next(&mut self, block: &mut Block, n_bytes: usize) -> Result<bool> {
-        block.delimiter = self.delimiter;
+        block.bounds = Bounds::Delimiter(self.delimiter);
         let bytes = &mut block.bytes;
         bytes.clear();
         bytes.append(&mut self.carry);
@@ -250,7 +279,14 @@ mod tests {
     const BLOCK: usize = 1 << 16;
 
     fn paths(bytes: &[u8]) -> Vec<Vec<u8>> {
-        Block { bytes: bytes.to_vec(), delimiter: b'\n' }.paths().map(<[u8]>::to_vec).collect()
+        let block = Block { bytes: bytes.to_vec(), bounds: Bounds::Delimiter(b'\n') };
+        block.paths().into_iter().map(<[u8]>::to_vec).collect()
+    }
+
+    #[test]
+    fn rows_of_a_table_hold_any_bytes() {
+        let block = Block { bytes: b"a\0b\nc".to_vec(), bounds: Bounds::Ends(vec![2, 2, 5]) };
+        assert_eq!(block.paths(), [&b"a\0"[..], b"", b"b\nc"]);
     }
 
     #[test]
@@ -272,7 +308,7 @@ mod tests {
         let mut list = List::open(&file, b'\n').unwrap();
         let (mut block, mut read) = (Block::default(), Vec::new());
         while list.next(&mut block, BLOCK).unwrap() {
-            read.extend(block.paths().map(<[u8]>::to_vec));
+            read.extend(block.paths().into_iter().map(<[u8]>::to_vec));
         }
         assert_eq!(read.len(), paths.len());
         assert!(read == paths);

@@ -3,7 +3,7 @@
 use crate::args::LookupArgs;
 use crate::engines;
 use crate::input::Input;
-use crate::output::{Column, DEFAULT_COLUMNS, Format, FormatName, Known};
+use crate::output::{Column, DEFAULT_COLUMNS, Format, Known};
 use crate::pipeline::{self, Report, Resolver};
 use crate::stats::{IndexStats, Stats};
 use crate::targets::{Target, Targets};
@@ -19,6 +19,9 @@ use std::time::Instant;
 use warpath_core::{EngineInfo, Index, InodeId, Options, ROOT, reference};
 use warpath_file::Opened;
 use warpath_sources::live::{Scan, ScanOptions, ScanSummary, scan};
+
+/// Bytes of paths that make a good batch of a table: those who read it take larger ones than text needs.
+const TABLE_BATCH: usize = 1 << 20;
 
 /// Answers all paths; the exit code says whether all were found.
 pub fn run(args: &LookupArgs) -> Result<ExitCode> {
@@ -132,20 +135,20 @@ fn answer(
     let chosen = engines::choose(&args.engine)?;
     let engine = &*chosen.engine;
     let numbered = targets.iter().any(|target| !target.known.numbers.is_empty());
-    let columns = if args.columns.is_empty() { DEFAULT_COLUMNS.to_vec() } else { args.columns.clone() };
+    let mut columns = if args.columns.is_empty() { DEFAULT_COLUMNS.to_vec() } else { args.columns.clone() };
     // An index of a list or an archive holds no numbers of a file system.
-    let number = |column| if column == Column::Ino && !numbered { Column::Id } else { column };
-    let format = Format {
-        columns: columns.into_iter().map(number).collect(),
-        jsonl: args.format == FormatName::Jsonl,
-        only: args.only,
-        delimiter: args.delimiter(),
-    };
+    if !numbered && !columns.contains(&Column::Id) {
+        columns.iter_mut().filter(|column| **column == Column::Ino).for_each(|ino| *ino = Column::Id);
+    }
+    let format =
+        Format { columns, name: args.format, only: args.only, delimiter: args.delimiter(), utf8: args.utf8 };
+    if format.is_table() && std::io::stdout().is_terminal() {
+        bail!("--format: this is no text: write it to a file or a pipe");
+    }
+    let batch_bytes =
+        if format.is_table() { chosen.batch_bytes.max(TABLE_BATCH) } else { chosen.batch_bytes };
     let targets = Targets::new(targets, &std::env::current_dir()?);
-    let report = pipeline::run(
-        input,
-        &Resolver { engine, targets: &targets, format: &format, batch_bytes: chosen.batch_bytes },
-    )?;
+    let report = pipeline::run(input, &Resolver { engine, targets: &targets, format: &format, batch_bytes })?;
     if args.stats {
         // Where standard error is closed there is nobody to read them.
         let _ = write!(std::io::stderr().lock(), "{}", stats(engine.info(), chosen.why, report));

@@ -9,7 +9,7 @@
 //! A fixed number of slots goes round, so memory is bounded whatever the input's length.
 
 use crate::input::{Block, Input};
-use crate::output::{Answer, Counts, Format};
+use crate::output::{Answer, Counts, Format, Sink, Written};
 use crate::targets::Targets;
 use crate::{COULD_NOT_RUN, tell};
 use anyhow::{Error, Result};
@@ -47,7 +47,7 @@ struct Slot {
     block: Block,
     inodes: Vec<InodeId>,
     statuses: Vec<u8>,
-    text: Vec<u8>,
+    written: Written,
     counts: Counts,
     engine_time: Duration,
     failure: Option<Error>,
@@ -59,6 +59,7 @@ struct Slot {
 /// reads the output any more the process ends.
 pub fn run(mut input: Input, resolver: &Resolver<'_>) -> Result<Report> {
     let begin = Instant::now();
+    let sink = resolver.format.sink()?;
     let (to_writer, answered) = channel();
     let (to_reader, empty) = channel();
     // Each thread works on one, while one waits for it.
@@ -67,27 +68,32 @@ pub fn run(mut input: Input, resolver: &Resolver<'_>) -> Result<Report> {
     }
     let writer = std::thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || write_in_order(&answered, &to_reader))?;
-    let read: Result<()> = rayon::in_place_scope_fifo(|scope| {
+        .spawn(move || write_in_order(&answered, &to_reader, sink))?;
+    rayon::in_place_scope_fifo(|scope| {
         // Held by this closure and by the tasks: the writer ends when all have.
         let to_writer = to_writer;
         for number in 0.. {
             // No slot comes back where the writer has met a failure.
             let Ok(mut slot) = empty.recv() else { break };
-            if !input.next(&mut slot.block, resolver.batch_bytes)? {
-                break;
-            }
             slot.number = number;
+            match input.next(&mut slot.block, resolver.batch_bytes) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    // Told behind what came before it, so that no output is ended as if it were whole.
+                    slot.failure = Some(error);
+                    let _ = to_writer.send(slot);
+                    break;
+                }
+            }
             let to_writer = to_writer.clone();
             scope.spawn_fifo(move |_| {
                 resolver.answer(&mut slot);
                 let _ = to_writer.send(slot);
             });
         }
-        Ok(())
     });
     let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    read?;
     let report = written?;
     Ok(Report { time: begin.elapsed(), read_time: input.time, ..report })
 }
@@ -95,7 +101,7 @@ pub fn run(mut input: Input, resolver: &Resolver<'_>) -> Result<Report> {
 impl Resolver<'_> {
     /// Splits, resolves and formats.
     fn answer(&self, slot: &mut Slot) {
-        let paths: Vec<&[u8]> = slot.block.paths().collect();
+        let paths = slot.block.paths();
         slot.inodes.clear();
         slot.inodes.resize(paths.len(), INVALID_INODE);
         slot.statuses.clear();
@@ -104,7 +110,6 @@ impl Resolver<'_> {
         let out = OutcomesMut { inodes: &mut slot.inodes, statuses: &mut slot.statuses };
         let resolved = self.targets.resolve(self.engine, &paths, out);
         slot.engine_time = begin.elapsed();
-        slot.text.clear();
         match resolved {
             Ok(who) => {
                 let answers = paths.iter().enumerate().map(|(i, path)| Answer {
@@ -113,7 +118,10 @@ impl Resolver<'_> {
                     status: slot.statuses[i],
                     known: who.known(i),
                 });
-                slot.counts = self.format.write(answers, &mut slot.text);
+                match self.format.write(answers, &mut slot.written) {
+                    Ok(counts) => slot.counts = counts,
+                    Err(error) => slot.failure = Some(error),
+                }
             }
             Err(error) => slot.failure = Some(error.into()),
         }
@@ -121,7 +129,11 @@ impl Resolver<'_> {
 }
 
 /// Writes slots in the order of their numbers and sends them back, until none come any more.
-fn write_in_order(answered: &Receiver<Slot>, to_reader: &Sender<Slot>) -> Result<Report> {
+fn write_in_order(
+    answered: &Receiver<Slot>,
+    to_reader: &Sender<Slot>,
+    mut sink: Box<dyn Sink>,
+) -> Result<Report> {
     let mut early = BTreeMap::new();
     let mut report = Report::default();
     let mut next = 0;
@@ -131,7 +143,7 @@ fn write_in_order(answered: &Receiver<Slot>, to_reader: &Sender<Slot>) -> Result
             if let Some(failure) = slot.failure.take() {
                 return Err(failure);
             }
-            write_all(&slot.text);
+            sink.put(&mut slot.written)?;
             report.engine_time += slot.engine_time;
             for (sum, count) in report.counts.iter_mut().zip(slot.counts) {
                 *sum += count;
@@ -141,6 +153,7 @@ fn write_in_order(answered: &Receiver<Slot>, to_reader: &Sender<Slot>) -> Result
             next += 1;
         }
     }
+    sink.end()?;
     Ok(report)
 }
 

@@ -1,13 +1,17 @@
 //! Columns of tables as lists of paths.
 
 use anyhow::{Context, Result, bail};
+use std::fs::File;
 use std::path::Path;
 
 /// The paths of a column, row after row.
-pub type Paths = Box<dyn Iterator<Item = Result<Vec<u8>>>>;
+pub trait PathColumn {
+    /// Appends the next path, which may hold any bytes and is empty where its row has none. False behind the last.
+    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<bool>;
+}
 
 /// The paths of `FILE:COLUMN`, told by the file's extension.
-pub fn open(argument: &str) -> Result<Paths> {
+pub fn open(argument: &str) -> Result<Box<dyn PathColumn>> {
     let (file, column) = argument.rsplit_once(':').context("--paths-from: write it as FILE:COLUMN")?;
     let path = Path::new(file);
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
@@ -15,9 +19,9 @@ pub fn open(argument: &str) -> Result<Paths> {
         Some("csv") => csv(path, column, b','),
         Some("tsv") => csv(path, column, b'\t'),
         #[cfg(feature = "tables")]
-        Some("parquet") => arrow::parquet(path, column),
+        Some("parquet") => arrow::open(path, column, true),
         #[cfg(feature = "tables")]
-        Some("arrow" | "ipc" | "feather" | "arrows") => arrow::ipc(path, column),
+        Some("arrow" | "ipc" | "feather" | "arrows") => arrow::open(path, column, false),
         #[cfg(not(feature = "tables"))]
         Some("parquet" | "arrow" | "ipc" | "feather" | "arrows") => {
             bail!(
@@ -28,7 +32,7 @@ pub fn open(argument: &str) -> Result<Paths> {
     }
 }
 
-fn csv(path: &Path, column: &str, delimiter: u8) -> Result<Paths> {
+fn csv(path: &Path, column: &str, delimiter: u8) -> Result<Box<dyn PathColumn>> {
     let name = path.display().to_string();
     let mut rows = csv::ReaderBuilder::new()
         .delimiter(delimiter)
@@ -40,22 +44,48 @@ fn csv(path: &Path, column: &str, delimiter: u8) -> Result<Paths> {
         .iter()
         .position(|field| field == column.as_bytes())
         .with_context(|| format!("{name}: no column `{column}`"))?;
-    Ok(Box::new(rows.into_byte_records().map(move |row| {
-        let row = row.with_context(|| name.clone())?;
-        Ok(row.get(number).unwrap_or_default().to_vec())
-    })))
+    Ok(Box::new(Csv { rows, row: csv::ByteRecord::new(), number, name }))
+}
+
+struct Csv {
+    rows: csv::Reader<File>,
+    row: csv::ByteRecord,
+    number: usize,
+    name: String,
+}
+
+impl PathColumn for Csv {
+    fn next(&mut self, bytes: &mut Vec<u8>) -> Result<bool> {
+        let more = self.rows.read_byte_record(&mut self.row).with_context(|| self.name.clone())?;
+        if more {
+            bytes.extend_from_slice(self.row.get(self.number).unwrap_or_default());
+        }
+        Ok(more)
+    }
 }
 
 #[cfg(feature = "tables")]
 mod arrow {
-    use super::{Context, Path, Paths, Result};
+    use super::{Context, Path, PathColumn, Result, bail};
     use arrow_array::cast::AsArray;
-    use arrow_array::{Array, RecordBatch};
+    use arrow_array::{Array, ArrayRef, LargeBinaryArray, RecordBatch};
     use arrow_schema::{ArrowError, DataType, Schema};
     use std::fs::File;
     use std::io::{BufReader, Read, Seek};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    pub fn parquet(path: &Path, column: &str) -> Result<Paths> {
+    /// Their libraries panic on some damaged files, which is an error here.
+    fn guarded<T>(name: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        catch_unwind(AssertUnwindSafe(read))
+            .unwrap_or_else(|_| bail!("{name}: the file is damaged: its reader failed"))
+    }
+
+    pub fn open(path: &Path, column: &str, is_parquet: bool) -> Result<Box<dyn PathColumn>> {
+        let read = if is_parquet { parquet } else { ipc };
+        guarded(&path.display().to_string(), || read(path, column))
+    }
+
+    fn parquet(path: &Path, column: &str) -> Result<Box<dyn PathColumn>> {
         use parquet::arrow::ProjectionMask;
         use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
         let name = path.display().to_string();
@@ -66,7 +96,7 @@ mod arrow {
         Ok(paths(builder.with_projection(mask).build()?, 0, name))
     }
 
-    pub fn ipc(path: &Path, column: &str) -> Result<Paths> {
+    fn ipc(path: &Path, column: &str) -> Result<Box<dyn PathColumn>> {
         let name = path.display().to_string();
         let mut file = File::open(path).with_context(|| name.clone())?;
         let mut magic = [0; 6];
@@ -91,23 +121,44 @@ mod arrow {
         batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + 'static,
         number: usize,
         name: String,
-    ) -> Paths {
-        Box::new(batches.flat_map(move |batch| match batch.and_then(|batch| texts(&batch, number)) {
-            Ok(texts) => texts.into_iter().map(Ok).collect::<Vec<_>>(),
-            Err(error) => vec![Err(error).with_context(|| name.clone())],
-        }))
+    ) -> Box<dyn PathColumn> {
+        let none = LargeBinaryArray::new_null(0);
+        Box::new(Batches { batches: Box::new(batches), number, name, texts: none, row: 0 })
     }
 
-    /// A column's texts; empty where there is none.
-    fn texts(batch: &RecordBatch, number: usize) -> Result<Vec<Vec<u8>>, ArrowError> {
-        let array = batch.column(number);
+    /// The column of some record batches.
+    struct Batches {
+        batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+        number: usize,
+        name: String,
+        /// Of the batch that is being read.
+        texts: LargeBinaryArray,
+        row: usize,
+    }
+
+    impl PathColumn for Batches {
+        fn next(&mut self, bytes: &mut Vec<u8>) -> Result<bool> {
+            while self.row == self.texts.len() {
+                let next = guarded(&self.name, || Ok(self.batches.next()))?;
+                let Some(batch) = next else { return Ok(false) };
+                let texts = batch.and_then(|batch| texts(batch.column(self.number)));
+                self.texts = texts.with_context(|| self.name.clone())?;
+                self.row = 0;
+            }
+            if self.texts.is_valid(self.row) {
+                bytes.extend_from_slice(self.texts.value(self.row));
+            }
+            self.row += 1;
+            Ok(true)
+        }
+    }
+
+    /// A column as bytes.
+    fn texts(array: &ArrayRef) -> Result<LargeBinaryArray, ArrowError> {
         let is_bytes =
             matches!(array.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
         let strings = if is_bytes { array.clone() } else { arrow_cast::cast(array, &DataType::LargeUtf8)? };
         let bytes = arrow_cast::cast(&strings, &DataType::LargeBinary)?;
-        let bytes = bytes.as_binary::<i64>();
-        Ok((0..bytes.len())
-            .map(|row| if bytes.is_valid(row) { bytes.value(row).to_vec() } else { Vec::new() })
-            .collect())
+        Ok(bytes.as_binary::<i64>().clone())
     }
 }

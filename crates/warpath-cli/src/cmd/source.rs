@@ -112,13 +112,11 @@ pub struct FromArgs {
     #[arg(long, value_name = "FILE")]
     pub from_csv: Option<PathBuf>,
 
-    /// An Arrow IPC file or stream with a path column
-    #[cfg(feature = "tables")]
+    /// An Arrow IPC file or stream with a path column; where this warpath was built with tables
     #[arg(long, value_name = "FILE")]
     pub from_arrow: Option<PathBuf>,
 
-    /// A Parquet file with a path column
-    #[cfg(feature = "tables")]
+    /// A Parquet file with a path column; where this warpath was built with tables
     #[arg(long, value_name = "FILE")]
     pub from_parquet: Option<PathBuf>,
 
@@ -156,9 +154,7 @@ impl SourceArgs {
             ("tar", &from.from_tar),
             ("oci", &from.from_oci),
             ("csv", &from.from_csv),
-            #[cfg(feature = "tables")]
             ("arrow", &from.from_arrow),
-            #[cfg(feature = "tables")]
             ("parquet", &from.from_parquet),
             ("contents", &from.from_contents),
             ("plocate", &from.from_plocate),
@@ -192,6 +188,10 @@ impl SourceArgs {
             "arrow" => warpath_sources::table::arrow::read_arrow(path, &self.table_format()?, options)?,
             #[cfg(feature = "tables")]
             "parquet" => warpath_sources::table::parquet::read_parquet(path, &self.table_format()?, options)?,
+            #[cfg(not(feature = "tables"))]
+            "arrow" | "parquet" => bail!(
+                "--from-{kind}: this warpath was built without Arrow and Parquet: build it with `--features tables`"
+            ),
             "contents" => contents::read_contents(path, options)?,
             _ => plocate::read_plocate(path, options)?,
         };

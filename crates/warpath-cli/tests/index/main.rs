@@ -1,5 +1,7 @@
 //! Index files from the command line: every source, every command, every failure.
 
+mod tables;
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
