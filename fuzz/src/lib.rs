@@ -1,11 +1,14 @@
 //! What the fuzz targets share.
 
+mod sources;
+
+pub use sources::{AnonymousFile, image, plocate, read, seal_tar};
+
 use std::sync::{Arc, LazyLock};
 use warpath_core::column::SharedBytes;
-use warpath_core::{FileType, Index, Namespace, Options, PathBatch, ROOT};
+use warpath_core::{Engine, FileType, Index, Namespace, Options, PathBatch, ROOT};
 use warpath_engine_cpu::CpuEngine;
 use warpath_file::{Facts, SaveOptions};
-use warpath_sources::{ReadOptions, SourceError, Summary};
 use xxhash_rust::xxh3::xxh3_64;
 
 struct Words(Vec<u64>, usize);
@@ -57,15 +60,36 @@ pub fn seal(bytes: &mut [u8]) {
     bytes[56..64].copy_from_slice(&sum.to_le_bytes());
 }
 
+/// A file with bytes changed, its contents sealed again. Four bytes of `changes` are one: where (three) and what.
+pub fn change(good: &[u8], changes: &[u8]) -> Vec<u8> {
+    let mut bytes = good.to_vec();
+    for change in changes.chunks_exact(4) {
+        let at = u32::from_le_bytes([change[0], change[1], change[2], 0]) as usize % bytes.len();
+        bytes[at] = change[3];
+    }
+    seal(&mut bytes);
+    bytes
+}
+
 const PATHS: [&[u8]; 12] = [
-    b"/", b"lib/lib1.so", b"/usr/lib/lib39.so", b"usr/lib/up", b"l", b"h/", b"usr/../h", b"usr/p/x", b"usr/lib64/lib2.so",
-    b"none/..", b"lib/../lib/../f", b"usr/lib/lib7.so",
+    b"/",
+    b"lib/lib1.so",
+    b"/usr/lib/lib39.so",
+    b"usr/lib/up",
+    b"l",
+    b"h/",
+    b"usr/../h",
+    b"usr/p/x",
+    b"usr/lib64/lib2.so",
+    b"none/..",
+    b"lib/../lib/../f",
+    b"usr/lib/lib7.so",
 ];
 
 static ENGINE: LazyLock<CpuEngine> = LazyLock::new(CpuEngine::new);
 
-/// Resolves against an index of which nothing is known, and reads its names.
-pub fn exercise(index: &Index) {
+/// Resolves against an index of which nothing is known, with every option.
+pub fn resolve(index: &Index, engine: &dyn Engine) {
     for bits in 0..16 {
         let options = Options {
             follow: bits & 1 == 0,
@@ -74,8 +98,13 @@ pub fn exercise(index: &Index) {
             walk_only: bits & 8 != 0,
             ..Options::default()
         };
-        let _ = index.resolve(&*ENGINE, &PathBatch::from_slices(&PATHS), &options);
+        let _ = index.resolve(engine, &PathBatch::from_slices(&PATHS), &options);
     }
+}
+
+/// Resolves against an index of which nothing is known, and reads its names.
+pub fn exercise(index: &Index) {
+    resolve(index, &*ENGINE);
     let namespace = index.namespace();
     for id in 0..namespace.entry_bound().min(1 << 10) {
         let Some(entry) = namespace.entry(id) else { continue };
@@ -84,13 +113,5 @@ pub fn exercise(index: &Index) {
         let _ = namespace.list(entry.inode).count();
         let _ = namespace.child(entry.parent, entry.name);
         let _ = (namespace.target(entry.inode), namespace.attributes(entry.inode));
-    }
-}
-
-/// Reads a source; the tree that comes out is sound.
-pub fn read(read: impl FnOnce(ReadOptions<'_>) -> Result<(Namespace, Summary), SourceError>) {
-    let options = ReadOptions { exclude: None, on_progress: &mut warpath_sources::silent };
-    if let Ok((namespace, _)) = read(options) {
-        namespace.check().expect("the tree of a source is sound");
     }
 }
