@@ -3,12 +3,14 @@
 //! | command | what it measures |
 //! |---|---|
 //! | `core` | the CPU engine against its targets: two rivals in the same run, memory, build rate |
+//! | `files` | index files, scans and the whole command against their targets |
 //! | `instructions` | instructions a path of the CPU engine, held to bounds |
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod allocations;
 mod core;
+mod files;
 mod instructions;
 mod peers;
 mod record;
@@ -30,6 +32,8 @@ struct Arguments {
 enum Command {
     /// The CPU engine against its targets and the two rivals that they name.
     Core(core::Arguments),
+    /// Index files, scans and the whole command against their targets.
+    Files(files::Arguments),
     /// Instructions a path of the hot path, held to their bounds; needs valgrind.
     Instructions(instructions::Arguments),
     /// What `instructions` counts.
@@ -40,6 +44,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Core(arguments) => core::run(&arguments),
+        Command::Files(arguments) => files::run(&arguments),
         Command::Instructions(arguments) => instructions::run(&arguments),
         Command::HotPath(arguments) => instructions::hot_path(&arguments),
     }

@@ -22,3 +22,17 @@ fn the_core_benchmark_runs_and_writes_its_record() {
     assert_eq!(files.len(), 2);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn the_files_benchmark_runs() {
+    let tree = env!("CARGO_MANIFEST_DIR");
+    let output = Command::new(env!("CARGO_BIN_EXE_warpath-bench"))
+        .args(["files", "--quick", "--tree", tree])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    for figure in ["verifying over copying", "saving over writing", "opened, ms", "a scan over `find`"] {
+        assert!(text.contains(figure), "{figure} is missing:\n{text}");
+    }
+}
