@@ -33,7 +33,8 @@ if [ -f "$stage/bin/wgpu" ]; then
 fi
 libraries() { ldd "$@" | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p; s/^\t\(\/[^ ]*\) (.*/\1/p' | sort -u; }
 libraries "${loaded[@]}" | xargs -I{} cp -L {} "$stage/lib/"
-tar -C "$stage" -cf - bin lib corpus | xz -6 -T2 >"$folder/fuzz.tar.xz"
+# Targets are mostly the same code: a dictionary that holds them all.
+tar -C "$stage" -cf - bin lib corpus | xz -T1 --lzma2=preset=3,dict=256MiB >"$folder/fuzz.tar.xz"
 
 # What unpacks it, in case the other machine has no xz.
 mkdir -p "$folder/tools"

@@ -6,6 +6,6 @@ scripts/setup-tests.sh
 # Without one Mesa's software Vulkan complains on standard error.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 cargo test --workspace "$@"
-# Arrow and Parquet are behind features, so that the root builds quickly.
+# Arrow and Parquet are behind features, so that the root builds quickly, and so is the command's wgpu engine.
 cargo test -p warpath-sources --features parquet "$@"
-cargo check -p warpath-cli --features tables --all-targets
+cargo test -p warpath-cli --features tables,wgpu "$@"

@@ -1,5 +1,6 @@
 //! Index files from the command line: every source, every command, every failure.
 
+mod no_room;
 mod tables;
 
 use std::fs;

@@ -168,6 +168,12 @@ fn engines_and_threads_change_no_answer() {
         let answer = run(lookup(top.path()).arg("--in-root").args(arguments).args(paths));
         assert_eq!(answer.out, expected, "{arguments:?}: {}", answer.err);
     }
+    // Where there is an adapter, software too: it is asked for by its name.
+    let engines = run(Command::new(WARPATH).arg("engines"));
+    if engines.text().to_lowercase().contains("llvmpipe") {
+        let answer = run(lookup(top.path()).args(["--in-root", "--engine", "wgpu:llvmpipe"]).args(paths));
+        assert_eq!(answer.out, expected, "{}", answer.err);
+    }
 }
 
 #[test]
