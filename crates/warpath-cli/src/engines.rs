@@ -14,13 +14,13 @@ pub enum EngineName {
     Cpu,
     /// A GPU through Vulkan, Metal or DX12: the best, or the one whose name holds this text.
     Wgpu(Option<String>),
-    /// NVIDIA GPUs through CUDA: the first.
-    Cuda,
+    /// NVIDIA GPUs through CUDA: the first, or as these words say: `resident`, `all`, numbers or parts of names.
+    Cuda(Option<String>),
 }
 
 impl EngineName {
     /// Every engine by itself.
-    pub const EACH: [EngineName; 3] = [EngineName::Cpu, EngineName::Wgpu(None), EngineName::Cuda];
+    pub const EACH: [EngineName; 3] = [EngineName::Cpu, EngineName::Wgpu(None), EngineName::Cuda(None)];
 }
 
 impl FromStr for EngineName {
@@ -30,9 +30,10 @@ impl FromStr for EngineName {
         match name.split_once(':').map_or((name, None), |(name, adapter)| (name, Some(adapter))) {
             ("auto", None) => Ok(EngineName::Auto),
             ("cpu", None) => Ok(EngineName::Cpu),
-            ("cuda", None) => Ok(EngineName::Cuda),
+            ("cuda", words) => Ok(EngineName::Cuda(words.map(str::to_owned))),
             ("wgpu", adapter) => Ok(EngineName::Wgpu(adapter.map(str::to_owned))),
-            _ => Err("there are auto, cpu, cuda, wgpu and wgpu:ADAPTER; `warpath engines` lists adapters"
+            _ => Err("there are auto, cpu, cuda, cuda:GPU[,GPU..], cuda:resident, wgpu and wgpu:ADAPTER; \
+                      `warpath engines` lists GPUs and adapters"
                 .to_owned()),
         }
     }
@@ -63,7 +64,7 @@ pub fn choose(name: &EngineName) -> Result<Chosen, EngineError> {
         EngineName::Auto => cpu("the fastest for paths that come from a file"),
         EngineName::Cpu => cpu("asked for"),
         EngineName::Wgpu(adapter) => wgpu(adapter.as_deref())?,
-        EngineName::Cuda => cuda()?,
+        EngineName::Cuda(words) => cuda(words.as_deref())?,
     })
 }
 
@@ -82,13 +83,15 @@ fn wgpu(_adapter: Option<&str>) -> Result<Chosen, EngineError> {
 }
 
 #[cfg(feature = "cuda")]
-fn cuda() -> Result<Chosen, EngineError> {
-    let engine = Box::new(warpath_engine_cuda::CudaEngine::new()?);
+fn cuda(words: Option<&str>) -> Result<Chosen, EngineError> {
+    use warpath_engine_cuda::{CudaEngine, CudaOptions};
+    let options = words.map_or_else(|| Ok(CudaOptions::default()), CudaOptions::from_words)?;
+    let engine = Box::new(CudaEngine::with_options(&options)?);
     Ok(Chosen { engine, why: "asked for", batch_bytes: GPU_BATCH })
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda() -> Result<Chosen, EngineError> {
+fn cuda(_words: Option<&str>) -> Result<Chosen, EngineError> {
     let reason = "this build has none; build with --features cuda".to_owned();
     Err(EngineError::Unavailable { engine: "cuda", reason })
 }
@@ -142,6 +145,7 @@ mod tests {
         assert_eq!("auto".parse(), Ok(EngineName::Auto));
         assert_eq!("wgpu".parse(), Ok(EngineName::Wgpu(None)));
         assert_eq!("wgpu:H100 80GB".parse(), Ok(EngineName::Wgpu(Some("H100 80GB".to_owned()))));
+        assert_eq!("cuda:resident".parse(), Ok(EngineName::Cuda(Some("resident".to_owned()))));
         assert!("gpu".parse::<EngineName>().is_err());
         assert!("cpu:0".parse::<EngineName>().is_err());
     }

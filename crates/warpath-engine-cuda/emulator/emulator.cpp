@@ -131,6 +131,7 @@ static unsigned atomicOr(unsigned* at, unsigned bits) {
 }
 
 #include "../kernels/resolve.cu"
+#include "../kernels/unpack.cu"
 
 alignas(16) u8 shared_bytes[1 << 18];
 
@@ -174,6 +175,7 @@ static const struct {
      [](void** a) {
          resolve_keys(get<Tables>(a, 0), get<QueryParams>(a, 1), get<const unsigned*>(a, 2), get<unsigned*>(a, 3), get<u8*>(a, 4));
      }},
+    {"unpack", [](void** a) { unpack(get<Packed>(a, 0), get<u8*>(a, 1), get<unsigned*>(a, 2)); }},
     {"note_slots", [](void** a) { note_slots(get<Tables>(a, 0), get<u64>(a, 1), get<u64>(a, 2)); }},
 };
 

@@ -1,4 +1,4 @@
-//! Checks and measures the engine on a machine with a GPU: `cuda-device suite|random|hostile|sanitize|bench|profile`.
+//! Checks and measures the engine on a machine with a GPU: `cuda-device suite|random|hostile|sanitize|resident|latency|bench|profile`.
 //!
 //! `scripts/device-cuda.sh` runs it all; its output is recorded under `bench/record/`.
 
@@ -7,6 +7,8 @@
 mod checks;
 #[path = "../tests/hostile/mod.rs"]
 mod hostile;
+#[path = "cuda-device/resident.rs"]
+mod resident_mode;
 #[path = "../tests/variants/mod.rs"]
 mod variants;
 
@@ -35,9 +37,12 @@ fn main() -> Result<()> {
         Some((command, rest)) if command == "sanitize" => checks::sanitize::run(number(rest, 5)?),
         Some((command, rest)) if command == "profile" => profile(number(rest, 24)? as u32),
         Some((command, rest)) if command == "bench" => rest.iter().try_for_each(|k| bench(k.parse()?)),
+        Some((command, _)) if command == "resident" => resident_mode::check(),
+        Some((command, _)) if command == "latency" => latency(),
         Some((command, _)) if command == "gpus" => split_over_all(),
         _ => bail!(
-            "usage: cuda-device suite [N_RANDOM] | random [N [SECONDS]] | hostile [N] | sanitize [N_TREES] | bench K.. | profile [K] | gpus"
+            "usage: cuda-device suite [N_RANDOM] | random [N [SECONDS]] | hostile [N] | sanitize [N_TREES] | resident | latency | bench K.. \
+             | profile [K] | gpus"
         ),
     }
 }
@@ -150,19 +155,31 @@ fn bench(k: u32) -> Result<()> {
     resident(&engine, &index, &random, "walk", Options::default().walk_only(), &floor(LINES_OF_A_HIT))?;
     let what = "half missing, a tenth through links";
     resident(&engine, &index, &mixed, what, Options::default(), &floor(LINES_OF_THE_MIX))?;
-    few(k, &engine, &index, &random)?;
+    few(k, &engine, &index, &random, "launched")?;
+    let staying = CudaEngine::with_options(&CudaOptions {
+        resident: Some(CudaOptions::RESIDENT_IDLE),
+        ..CudaOptions::default()
+    })?;
+    few(k, &staying, &index, &random, "resident")?;
+    drop(staying);
     let whole = rates.to_device / (random.mean_length() + 4.0);
     drop(engine);
     for transfer in [Transfer::Text, Transfer::Both, Transfer::Keys] {
         host_to_host(k, &index, &random, transfer, true, "random", whole)?;
     }
-    for transfer in [Transfer::Text, Transfer::Keys] {
+    for transfer in [Transfer::Text, Transfer::Keys, Transfer::Auto] {
         host_to_host(k, &index, &random, transfer, false, "random", whole)?;
     }
     let sorted = PathSet::draw(&tree, &Mix { order: Order::Find, ..Mix::default() }, N_PATHS, 13)?;
     let whole = rates.to_device / (sorted.mean_length() + 4.0);
-    for transfer in [Transfer::Both, Transfer::Keys] {
-        host_to_host(k, &index, &sorted, transfer, transfer == Transfer::Both, "find order", whole)?;
+    for (transfer, pinned) in [
+        (Transfer::Auto, true),
+        (Transfer::Text, true),
+        (Transfer::Keys, true),
+        (Transfer::Auto, false),
+        (Transfer::Text, false),
+    ] {
+        host_to_host(k, &index, &sorted, transfer, pinned, "find order", whole)?;
     }
     Ok(())
 }
@@ -231,19 +248,21 @@ fn profile(k: u32) -> Result<()> {
 }
 
 /// Batches of 1, 100 and 1000, other paths each time.
-fn few(k: u32, engine: &CudaEngine, index: &Index, set: &PathSet) -> Result<()> {
+fn few(k: u32, engine: &CudaEngine, index: &Index, set: &PathSet, mode: &str) -> Result<()> {
     let plan = index.plan(&Options::default())?;
     let begin = Instant::now();
     for _ in 0..1000 {
         engine.prepare(index.tables())?;
     }
     println!("#   the index found up to date in {:.2} us", begin.elapsed().as_secs_f64() * 1e3);
+    // Made once: a batch checks all its offsets, which would empty the caches between two small ones.
+    let all = set.batch();
     for n in [1, 100, 1000] {
         let mut outcomes = Outcomes::with_len(n);
         let mut seconds = Vec::new();
         for round in 0..2000 {
-            let first = round * n % (N_PATHS - n);
-            let batch = set.batch().slice(first..first + n);
+            let first = round * n % (set.len() - n);
+            let batch = all.slice(first..first + n);
             let begin = Instant::now();
             engine.resolve(index.tables(), &plan, &batch, outcomes.as_mut())?;
             seconds.push(begin.elapsed().as_secs_f64());
@@ -253,11 +272,25 @@ fn few(k: u32, engine: &CudaEngine, index: &Index, set: &PathSet) -> Result<()> 
         }
         seconds.sort_by(f64::total_cmp);
         println!(
-            "2^{k} | batch of {n}, launched | median {:.1} us, p90 {:.1}, p99 {:.1}",
+            "2^{k} | batch of {n}, {mode} | median {:.1} us, p90 {:.1}, p99 {:.1}",
             seconds[1000] * 1e6,
             seconds[1800] * 1e6,
             seconds[1980] * 1e6
         );
+    }
+    Ok(())
+}
+
+/// Small batches alone, launched and resident, in a process that has done nothing else.
+fn latency() -> Result<()> {
+    let (namespace, tree) = Synthetic::new(20, 7).build();
+    let index = Index::build(namespace)?;
+    let set = PathSet::draw(&tree, &Mix::default(), 1 << 21, 11)?;
+    for (mode, resident) in [("launched", None), ("resident", Some(CudaOptions::RESIDENT_IDLE))] {
+        let engine = CudaEngine::with_options(&CudaOptions { resident, ..CudaOptions::default() })?;
+        engine.prepare(index.tables())?;
+        few(20, &engine, &index, &set, mode)?;
+        println!("#   {:?}", engine.resident_stats());
     }
     Ok(())
 }

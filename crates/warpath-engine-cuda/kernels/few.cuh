@@ -4,8 +4,8 @@
 #include "search.cuh"
 #include "stage.cuh"
 
-// A path in mapped host memory: 4 bytes of length, then the bytes, every `stride` bytes.
-constexpr unsigned SLOT_TEXT = 4;
+// A path in mapped host memory, every `stride` bytes: 4 bytes of length, 4 of its start directory, then the bytes.
+constexpr unsigned SLOT_TEXT = 8;
 // Set in an answer's second word, beside the status, once the answer is there.
 constexpr unsigned ANSWERED = 0x100;
 
@@ -169,3 +169,22 @@ DEVICE uint4 load_uncached(const uint4* from) {
 #endif
     return v;
 }
+
+// Answers the path in a slot, with the whole warp; only lane 0 has the answer. `room` is the warp's shared memory: the slot's `stride`
+// bytes between margins. `first_keys` are those of unit `lane`.
+DEVICE Outcome answer_slot(const Tables& tables, const HashKey& key, const UnitKeys& first_keys, unsigned flags, const u8* slot,
+                           unsigned stride, u8* room, unsigned lane) {
+    u8* staged = room + MARGIN;
+    for (unsigned at = lane * PIECE; at < stride; at += WARP * PIECE) *(uint4*)(staged + at) = load_uncached((const uint4*)(slot + at));
+    __syncwarp();
+    unsigned length = *(const unsigned*)staged, longest = stride - SLOT_TEXT;
+    QueryParams query = {1, *(const unsigned*)(staged + 4), flags, 0};
+    Text text = {(const unsigned*)room, MARGIN + SLOT_TEXT, length < longest ? length : longest};
+    Outcome out;
+    if (search_warp(tables, key, first_keys, query, text, lane, out)) return out;
+    if (lane == 0 && !direct(tables, key, query, text, out)) out = walk(tables, key, query, text);
+    return out;
+}
+
+// Writes an answer to mapped host memory, in one store.
+DEVICE void write_answer(uint2* answer, const Outcome& out) { *(volatile u64*)answer = out.inode | (u64)(out.status | ANSWERED) << 32; }

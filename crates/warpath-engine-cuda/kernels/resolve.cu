@@ -257,32 +257,14 @@ PATHS_KERNEL(walk_paths32, unsigned, WALK_BLOCKS,
              walk_paths(tables, near, query, Paths<unsigned>{bytes, offsets}, walks_all(tables, query), inodes, statuses, any_pending))
 PATHS_KERNEL(walk_paths64, u64, WALK_BLOCKS, walk_paths(tables, near, query, Paths<u64>{bytes, offsets}, walks_all(tables, query), inodes, statuses, any_pending))
 
-// The answer of the path in a staged slot, with the whole warp.
-DEVICE Outcome answer_slot(const Tables& tables, const HashKey& key, const UnitKeys& first_keys, const QueryParams& query, const u8* staged, unsigned stride,
-                            unsigned lane) {
-    unsigned length = *(const unsigned*)(staged + MARGIN), room = stride - SLOT_TEXT;
-    Text text = {(const unsigned*)staged, MARGIN + SLOT_TEXT, length < room ? length : room};
-    Outcome out;
-    if (search_warp(tables, key, first_keys, query, text, lane, out)) return out;
-    if (lane == 0 && !direct(tables, key, query, text, out)) out = walk(tables, key, query, text);
-    return out;
-}
-
 // Small batches, one launch each: a warp (a block of 32 threads) a path; slots and answers in mapped host memory.
 extern "C" __global__ void __launch_bounds__(WARP)
     resolve_few(const __grid_constant__ Tables tables, const __grid_constant__ NearKeys near, const __grid_constant__ QueryParams query,
                 const u8* slots, unsigned stride, uint2* answers) {
     HashKey key = {&near, tables.key};
     unsigned lane = threadIdx.x;
-    const u8* slot = slots + (u64)blockIdx.x * stride;
-    u8* staged = shared_bytes + MARGIN;
-    uint4 head = lane * PIECE < stride ? load_uncached((const uint4*)(slot + lane * PIECE)) : uint4{0, 0, 0, 0};
-    UnitKeys first_keys = key.at(lane);
-    if (lane * PIECE < stride) *(uint4*)(staged + lane * PIECE) = head;
-    for (unsigned at = (WARP + lane) * PIECE; at < stride; at += WARP * PIECE) *(uint4*)(staged + at) = load_uncached((const uint4*)(slot + at));
-    __syncwarp();
-    Outcome out = answer_slot(tables, key, first_keys, query, shared_bytes, stride, lane);
-    if (lane == 0) *(volatile u64*)(answers + blockIdx.x) = out.inode | (u64)(out.status | ANSWERED) << 32;
+    Outcome out = answer_slot(tables, key, key.at(lane), query.flags, slots + (u64)blockIdx.x * stride, stride, shared_bytes, lane);
+    if (lane == 0) write_answer(answers + blockIdx.x, out);
 }
 
 // Keys that the host has hashed, three words each: what is not found, and what is no key, stays PENDING.

@@ -1,35 +1,42 @@
 //! One GPU: which way a batch goes, and the lock that keeps index and batches in order.
 
 use crate::driver::{self, Named};
-use crate::few::Few;
+use crate::few::{Few, Slots};
 use crate::kernels::{Kernels, Query};
-use crate::keyed::{KeyLanes, Remaining, Shared};
 use crate::memory::HostBuffer;
+use crate::pack;
 use crate::replica::{Replica, Uploader, wait_for_all};
-use crate::text::{Columns, SENDABLE, Source, TextLanes};
+use crate::resident::{self, Resident, ResidentStats};
+use crate::ring::{PLACE_BYTES, Serves};
+use crate::text::{Columns, Source, TextLanes};
+use crate::workers::{FreeLanes, Misses, Remaining, Task, Ways};
 use cudarc::driver::CudaContext;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use warpath_core::index::{Plan, Tables};
 use warpath_core::layout::{self, QueryParams};
-use warpath_core::{EngineError, OutcomesMut, PathBatch, resolve};
+use warpath_core::{EngineError, OutcomesMut, PathBatch};
 
 /// Indexes that a device keeps copies of at a time.
 const MAX_REPLICAS: usize = 4;
-/// Batches of fewer paths are sent as text: threads would not pay.
+/// Batches of fewer paths are sent as text, and not packed: finding out what pays would take longer.
 const KEYS_FROM: usize = 1 << 17;
+/// Paths for which another thread is worth waking.
+const PATHS_A_THREAD: usize = 1 << 13;
 
 /// How the paths of a large batch get to the device. The answers are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Transfer {
-    /// Keys from ordinary memory; text and keys at once from pinned memory.
+    /// Text and keys at once, whichever costs each thread less; text alone for batches of fewer than 2^17 paths.
     #[default]
     Auto,
-    /// Text alone.
+    /// Text alone: by the copy engine from pinned memory, staged by all threads from ordinary memory.
     Text,
+    /// Text alone, staged by all threads: only what differs from the path before.
+    Packed,
     /// Keys, hashed by all threads; the text of what they miss.
     Keys,
-    /// Text from the one end of the batch by the copy engine, keys from the other by the threads.
+    /// As `Auto`, whatever the batch's size.
     Both,
 }
 
@@ -42,13 +49,48 @@ pub struct CudaOptions {
     pub transfer: Transfer,
     /// Whether batches of up to 1024 paths are answered in one launch from shared memory. Without it they go as large ones do.
     pub few: bool,
+    /// Resident mode: whether small batches are answered by a kernel that stays on the first GPU, which takes half as long as a launch,
+    /// and how long it stays without a batch. While it does, it keeps up to 32 multiprocessors from idling, and whatever waits for the
+    /// whole device to be idle, as freeing its memory does, waits for it: a second at most.
+    pub resident: Option<Duration>,
     /// Use the kernels for compute capability 7.5 on newer GPUs too; for tests.
     pub oldest_kernels: bool,
 }
 
+impl CudaOptions {
+    /// How long a resident kernel stays without a batch, unless said otherwise.
+    pub const RESIDENT_IDLE: Duration = Duration::from_millis(20);
+
+    /// Options in words, as on a command line: `resident`, `all` GPUs, numbers of GPUs or parts of their names, separated by commas.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] when no GPU is called so.
+    pub fn from_words(words: &str) -> Result<CudaOptions, EngineError> {
+        let mut options = CudaOptions::default();
+        let mut gpus = Vec::new();
+        for word in words.split(',') {
+            match word {
+                "resident" => options.resident = Some(CudaOptions::RESIDENT_IDLE),
+                "all" => gpus.extend(driver::gpus()?.iter().map(|gpu| gpu.ordinal)),
+                which => gpus.push(driver::find(which)?.ordinal),
+            }
+        }
+        if !gpus.is_empty() {
+            options.gpus = gpus;
+        }
+        Ok(options)
+    }
+}
+
 impl Default for CudaOptions {
     fn default() -> CudaOptions {
-        CudaOptions { gpus: vec![0], transfer: Transfer::Auto, few: true, oldest_kernels: false }
+        CudaOptions {
+            gpus: vec![0],
+            transfer: Transfer::Auto,
+            few: true,
+            resident: None,
+            oldest_kernels: false,
+        }
     }
 }
 
@@ -59,7 +101,10 @@ pub(crate) struct Device {
     pub kernels: Kernels,
     transfer: Transfer,
     use_few: bool,
-    key_lanes: KeyLanes,
+    free_lanes: FreeLanes,
+    resident: Option<Arc<Resident>>,
+    /// Why there is no resident kernel although one was asked for.
+    resident_refused: Option<String>,
     state: Mutex<State>,
 }
 
@@ -71,6 +116,9 @@ pub(crate) struct State {
     replicas: Vec<Replica>,
     few: Option<Few>,
     text: Option<TextLanes>,
+    has_lanes: bool,
+    /// To be paused before a replica changes or goes.
+    resident: Option<Arc<Resident>>,
     /// Launches of others may be under way on streams that are not ours.
     pub launched_for_others: bool,
 }
@@ -80,11 +128,18 @@ impl Device {
         let context = driver::open(gpu)?;
         let name = context.name().named("cuDeviceGetName")?;
         let kernels = Kernels::load(&context, options.oldest_kernels)?;
+        let (resident, resident_refused) = match options.resident.map(|idle| resident::open(&context, idle)) {
+            Some(Ok(ring)) => (Some(Arc::new(ring)), None),
+            Some(Err(reason)) => (None, Some(reason.to_string())),
+            None => (None, None),
+        };
         let state = State {
             uploader: Uploader::new(&context)?,
             replicas: Vec::new(),
             few: None,
             text: None,
+            has_lanes: false,
+            resident: resident.clone(),
             launched_for_others: false,
         };
         Ok(Device {
@@ -93,7 +148,9 @@ impl Device {
             kernels,
             transfer: options.transfer,
             use_few: options.few,
-            key_lanes: KeyLanes::default(),
+            free_lanes: FreeLanes::default(),
+            resident,
+            resident_refused,
             state: Mutex::new(state),
         })
     }
@@ -110,8 +167,26 @@ impl Device {
         self.lock()?.replica(&self.context, &self.kernels, tables).map(|_| ())
     }
 
+    /// What the resident mode did; None where nobody asked for it.
+    pub fn resident_stats(&self) -> Option<ResidentStats> {
+        match (&self.resident, &self.resident_refused) {
+            (Some(ring), _) => {
+                let counts = ring.counts();
+                Some(ResidentStats {
+                    requests: counts.requests,
+                    launches: counts.launches,
+                    idle_ends: counts.idle_ends,
+                    refused: ring.broken(),
+                })
+            }
+            (None, None) => None,
+            (None, refused) => Some(ResidentStats { refused: refused.clone(), ..ResidentStats::default() }),
+        }
+    }
+
     pub fn forget(&self) {
         if let Ok(mut state) = self.lock() {
+            let _ = state.pause_resident();
             let _ = wait_for_all(&self.context);
             state.replicas.clear();
         }
@@ -127,25 +202,60 @@ impl Device {
         if batch.is_empty() {
             return Ok(());
         }
+        if let Some(ring) = &self.resident
+            && self.resolve_resident(ring, tables, plan, batch, &mut out)?
+        {
+            return Ok(());
+        }
         let mut state = self.lock()?;
         let mut query = state.query(&self.context, &self.kernels, tables, plan)?;
         if self.use_few
-            && let Some(stride) = Few::stride(batch)
+            && let Some(slots) = Slots::of(batch, plan.start, Few::ROOM)
         {
             let few = match &mut state.few {
                 Some(few) => few,
                 none => none.insert(Few::new(&self.context)?),
             };
-            return few.resolve(&self.kernels, &mut query, batch, stride, out);
+            return few.resolve(&self.kernels, &mut query, &slots, &mut out);
+        }
+        if !std::mem::replace(&mut state.has_lanes, true) {
+            // The driver may wait for the kernel before it gives memory for the lanes.
+            state.pause_resident()?;
         }
         let columns = Columns::new(out.inodes, out.statuses);
-        let lanes = match &mut state.text {
-            Some(lanes) => lanes,
-            none => none.insert(TextLanes::new(&self.context)?),
-        };
-        let mut large = Large { device: self, tables, plan, query: &query, lanes };
+        let mut large = Large { device: self, tables, plan, query: &query, lanes: &mut state.text };
         let missed = large.resolve(batch, columns)?;
         large.resolve_missed(batch, missed, &mut out)
+    }
+
+    /// Answers a small batch through the ring. False when it is none, or the ring was given up.
+    fn resolve_resident(
+        &self,
+        ring: &Resident,
+        tables: &Tables,
+        plan: &Plan,
+        batch: &PathBatch<'_>,
+        out: &mut OutcomesMut<'_>,
+    ) -> Result<bool, EngineError> {
+        let Some(slots) = Slots::of(batch, plan.start, PLACE_BYTES) else { return Ok(false) };
+        let serves = Serves::of(tables, plan);
+        let mut request = ring.publish(&serves, &slots, plan.flags);
+        if request.is_none() && ring.broken().is_none() {
+            // Others need the lock too before they have the ring serve something else.
+            let mut state = self.lock()?;
+            request = ring.publish(&serves, &slots, plan.flags);
+            if request.is_none() {
+                let query = state.query(&self.context, &self.kernels, tables, plan)?;
+                ring.serve(serves, |kernel| kernel.launch_with(&query))?;
+                request = ring.publish(&serves, &slots, plan.flags);
+            }
+        }
+        match request.map(|request| ring.wait(&request, out)) {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            // The ring was given up; if the device still works, a launch will do.
+            Some(Err(_)) => Ok(false),
+        }
     }
 
     pub fn lock(&self) -> Result<MutexGuard<'_, State>, EngineError> {
@@ -155,7 +265,19 @@ impl Device {
     }
 }
 
+impl Drop for Device {
+    fn drop(&mut self) {
+        // First of all: unloading the kernels waits for whatever runs. An error means that the device is lost, and with it the kernel.
+        let _ = self.resident.as_ref().map(|ring| ring.pause());
+    }
+}
+
 impl State {
+    /// Ends the resident kernel, so that replicas can change and memory be given and taken without waiting for it.
+    pub fn pause_resident(&self) -> Result<(), EngineError> {
+        self.resident.as_ref().map_or(Ok(()), |ring| ring.pause())
+    }
+
     /// The tables' copy, brought to their version.
     fn replica(
         &mut self,
@@ -163,11 +285,15 @@ impl State {
         kernels: &Kernels,
         tables: &Tables,
     ) -> Result<&mut Replica, EngineError> {
-        if self.launched_for_others {
-            wait_for_all(context)?;
-            self.launched_for_others = false;
-        }
         let known = self.replicas.iter().position(|replica| replica.id == tables.id());
+        if known.is_none_or(|at| !self.replicas[at].is_at(tables.version())) {
+            // What is about to change may still be read.
+            self.pause_resident()?;
+            if self.launched_for_others {
+                wait_for_all(context)?;
+                self.launched_for_others = false;
+            }
+        }
         if let Some(at) = known {
             let mut replica = self.replicas.remove(at);
             if replica.catch_up(context, kernels, tables, &mut self.uploader)? {
@@ -195,11 +321,18 @@ impl State {
         tables: &Tables,
         plan: &Plan,
     ) -> Result<Query, EngineError> {
-        self.replica(context, kernels, tables)?;
+        let links = plan.links.as_deref();
+        if !self.replica(context, kernels, tables)?.has_links(links) {
+            self.pause_resident()?;
+            // The links of an earlier plan may still be read by launches for others.
+            if std::mem::take(&mut self.launched_for_others) {
+                wait_for_all(context)?;
+            }
+        }
         let State { replicas, uploader, .. } = self;
         let replica = replicas.first_mut().ok_or_else(|| driver::failed("the index was not copied"))?;
         Ok(Query {
-            tables: replica.tables(context, plan.links.as_deref(), uploader)?,
+            tables: replica.tables(context, links, uploader)?,
             near: *replica.near(),
             params: QueryParams { n_paths: 0, start: plan.start, flags: plan.flags, first: 0 },
         })
@@ -212,126 +345,125 @@ struct Large<'a> {
     tables: &'a Tables,
     plan: &'a Plan,
     query: &'a Query,
-    lanes: &'a mut TextLanes,
+    lanes: &'a mut Option<TextLanes>,
 }
 
 impl Large<'_> {
     /// Answers the batch, but for the paths whose numbers are returned.
     fn resolve(&mut self, batch: &PathBatch<'_>, columns: Columns) -> Result<Vec<usize>, EngineError> {
         let source = Source::new(*batch);
+        let transfer = self.device.transfer;
         let walks_all = self.plan.flags & layout::QUERY_WALK_ONLY != 0
             || self.tables.params().flags & layout::TABLE_STRICT != 0;
-        let (text, keys) = match self.device.transfer {
-            _ if walks_all => (true, false),
-            Transfer::Auto if batch.len() < KEYS_FROM => (true, false),
-            Transfer::Auto => (source.is_pinned(), true),
-            Transfer::Text => (true, false),
-            Transfer::Keys => (false, true),
-            Transfer::Both => (true, true),
+        let keys = !walks_all
+            && match transfer {
+                Transfer::Text | Transfer::Packed => false,
+                Transfer::Auto => batch.len() >= KEYS_FROM,
+                Transfer::Keys | Transfer::Both => true,
+            };
+        let text = walks_all || transfer != Transfer::Keys;
+        // From pinned memory text goes by the copy engine, which costs no thread anything.
+        let by_engine = text && source.is_pinned() && transfer != Transfer::Packed;
+        let packed = match transfer {
+            Transfer::Packed => true,
+            Transfer::Text if by_engine => false,
+            _ => text && batch.len() >= KEYS_FROM && pack::pays(batch),
         };
+        let ways = Ways { keys, text: text && (!by_engine || packed), packed };
         let remaining = Remaining::new(batch.len());
-        let mut missed = Vec::new();
-        if keys {
-            missed = self.with_keys(batch, &source, text, columns, &remaining)?;
-        }
-        // What is left: all, or what the threads gave up.
-        self.send_text(&source, &remaining, columns)?;
+        let missed = self.run(source, columns, &remaining, ways, by_engine)?;
+        // What the threads gave up because keys missed too often.
+        let ways = Ways { keys: false, text: true, packed: false };
+        self.run(source, columns, &remaining, ways, false)?;
         Ok(missed)
     }
 
-    fn with_keys(
+    /// Has threads, and if so asked the copy engine, answer what remains. Returns the paths that keys have missed.
+    fn run(
         &mut self,
-        batch: &PathBatch<'_>,
-        source: &Source<'_>,
-        text: bool,
+        source: Source<'_>,
         columns: Columns,
         remaining: &Remaining,
+        ways: Ways,
+        by_engine: bool,
     ) -> Result<Vec<usize>, EngineError> {
+        let n_left = remaining.len();
+        let n_busy = if by_engine { 1 } else { 0 };
+        let n_threads = match ways.keys || ways.text {
+            true => n_left.div_ceil(PATHS_A_THREAD).min(rayon::current_num_threads().max(2) - n_busy),
+            false => 0,
+        };
         let view = self.tables.view();
-        let shared = Shared {
+        let task = Task {
             context: &self.device.context,
-            lanes: &self.device.key_lanes,
+            free: &self.device.free_lanes,
             kernels: &self.device.kernels,
             query: self.query,
             view: &view,
             plan: self.plan,
-            batch: *batch,
+            source,
             columns,
             remaining,
-            answered: AtomicUsize::new(0),
+            n_threads: n_threads + n_busy,
+            ways,
+            misses: Misses::default(),
             missed: Mutex::new(Vec::new()),
-            n_missed: AtomicUsize::new(0),
         };
-        let failure: Mutex<Option<EngineError>> = Mutex::new(None);
-        let note = |result: Result<(), EngineError>| {
-            if let Err(error) = result {
-                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        if n_threads == 1 && !by_engine {
+            task.work()?;
+        } else {
+            let failure: Mutex<Option<EngineError>> = Mutex::new(None);
+            let note = |result: Result<(), EngineError>| {
+                if let Err(error) = result {
+                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                }
+            };
+            rayon::in_place_scope(|scope| {
+                for _ in 0..n_threads {
+                    scope.spawn(|_| note(task.work()));
+                }
+                if by_engine {
+                    note(self.send_text(&task));
+                }
+            });
+            if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                return Err(error);
             }
-        };
-        let n_threads = rayon::current_num_threads();
-        rayon::in_place_scope(|scope| {
-            for _ in 0..if text { n_threads.saturating_sub(1).max(1) } else { n_threads } {
-                scope.spawn(|_| {
-                    note(
-                        shared.context.bind_to_thread().named("cuCtxSetCurrent").and_then(|()| shared.work()),
-                    );
-                });
-            }
-            if text {
-                note(self.send_text(source, remaining, columns));
-            }
-        });
-        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error),
-            None => Ok(shared.missed.into_inner().unwrap_or_else(PoisonError::into_inner)),
         }
+        Ok(task.missed.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sends the text of what remains, from the front, until nothing does.
-    fn send_text(
-        &mut self,
-        source: &Source<'_>,
-        remaining: &Remaining,
-        columns: Columns,
-    ) -> Result<(), EngineError> {
-        let sent = self.send_chunks(source, remaining, columns);
+    /// Sends the text of what remains by the copy engine, from the front, until nothing does.
+    fn send_text(&mut self, task: &Task<'_>) -> Result<(), EngineError> {
+        let kernels = &self.device.kernels;
+        let lanes = match &mut self.lanes {
+            Some(lanes) => lanes,
+            none => none.insert(TextLanes::new(&self.device.context)?),
+        };
+        let mut sent = 0;
+        let mut send = || -> Result<(), EngineError> {
+            while let Some(range) =
+                task.remaining.take_front(|left| TextLanes::next_chunk(&task.source, left, sent))
+            {
+                if range.is_empty() {
+                    if let Some(one) = task.remaining.take_front(|left| left.start..left.start + 1) {
+                        task.answer_unsendable(one.start);
+                    }
+                    continue;
+                }
+                sent += range.len();
+                // SAFETY: the range was given to this thread alone; the batch, the columns and the device's lock outlive `finish` and
+                // `abandon`, one of which is called below.
+                unsafe { lanes.send(kernels, task.query, &task.source, range, task.columns) }?;
+            }
+            // SAFETY: as above.
+            unsafe { lanes.finish(task.columns) }
+        };
+        let sent = send();
         if sent.is_err() {
-            self.lanes.abandon();
-            return sent;
+            lanes.abandon();
         }
-        // SAFETY: as in `send_chunks`.
-        let finished = unsafe { self.lanes.finish(columns) };
-        if finished.is_err() {
-            self.lanes.abandon();
-        }
-        finished
-    }
-
-    fn send_chunks(
-        &mut self,
-        source: &Source<'_>,
-        remaining: &Remaining,
-        columns: Columns,
-    ) -> Result<(), EngineError> {
-        while let Some(range) = remaining.take_front(|left| source.chunk_end(left.start, left.end)) {
-            if range.is_empty() {
-                self.answer_unsendable(source, remaining, columns);
-                continue;
-            }
-            // SAFETY: the range was given to this thread alone; the batch, the columns and the device's lock outlive `finish` and `abandon`,
-            // one of which `send_text` calls.
-            unsafe { self.lanes.send(&self.device.kernels, self.query, source, range, columns) }?;
-        }
-        Ok(())
-    }
-
-    /// Answers one path that is too long to be sent: the core says why it is none.
-    fn answer_unsendable(&self, source: &Source<'_>, remaining: &Remaining, columns: Columns) {
-        let Some(range) = remaining.take_front(|left| left.start + 1) else { return };
-        // SAFETY: the range was given to this thread alone.
-        let (inodes, statuses) = unsafe { columns.range(&range) };
-        let outcome = resolve::walk(&self.tables.view(), self.plan, source.path(range.start));
-        OutcomesMut { inodes, statuses }.set(0, outcome);
+        sent
     }
 
     /// Sends the text of paths that keys have missed.
@@ -348,9 +480,10 @@ impl Large<'_> {
         let paths: Vec<&[u8]> = missed.iter().map(|&i| batch.get(i)).collect();
         let mut inodes = vec![0; paths.len()];
         let mut statuses = vec![0; paths.len()];
-        let part = PathBatch::from_slices(&paths);
+        let source = Source::new(PathBatch::from_slices(&paths));
         let columns = Columns::new(&mut inodes, &mut statuses);
-        self.send_text(&Source::new(part), &Remaining::new(paths.len()), columns)?;
+        let ways = Ways { keys: false, text: true, packed: false };
+        self.run(source, columns, &Remaining::new(paths.len()), ways, false)?;
         for ((&i, inode), status) in missed.iter().zip(inodes).zip(statuses) {
             out.inodes[i] = inode;
             out.statuses[i] = status;
@@ -359,4 +492,4 @@ impl Large<'_> {
     }
 }
 
-const _: () = assert!(SENDABLE > layout::MAX_PATH as usize);
+const _: () = assert!(crate::staged::CHUNK_BYTES > layout::MAX_PATH as usize);

@@ -3,7 +3,8 @@
 //! Needs g++; without it each test is a visible skip. `EMULATOR` may name a library that was built otherwise, as with a sanitizer.
 
 use crate::hints::{Hints, HintsArg};
-use crate::kernels::{ANSWERED, BLOCK, NearKeys, PENDING, SLOT_TEXT, TablesArg};
+use crate::kernels::{ANSWERED, BLOCK, NearKeys, PENDING, PackedArg, SLOT_TEXT, TablesArg};
+use crate::pack;
 use libloading::Library;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io::Write;
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use warpath_conformance::suite::{Config, Part, run_part};
+use warpath_core::batch::PathBuffer;
 use warpath_core::index::{Plan, Tables};
 use warpath_core::layout::{self, QueryParams};
 use warpath_core::{Engine, EngineError, EngineInfo, OutcomesMut, PathBatch};
@@ -211,7 +213,8 @@ impl Job {
         let mut words = vec![0u128; batch.len() * stride as usize / 16];
         let slots: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
         for (slot, path) in slots.chunks_exact_mut(stride as usize).zip(batch.iter()) {
-            slot[..SLOT_TEXT].copy_from_slice(&(path.len() as u32).to_le_bytes());
+            let head = u64::from(self.query.start) << 32 | path.len() as u64;
+            slot[..SLOT_TEXT].copy_from_slice(&head.to_le_bytes());
             slot[SLOT_TEXT..SLOT_TEXT + path.len()].copy_from_slice(path);
         }
         let mut answers = vec![0u64; batch.len()];
@@ -317,6 +320,34 @@ fn the_kernels_answer_as_the_reference_does() {
                 panic!("{way:?} {part:?}: {failure}");
             }
         }
+    }
+}
+
+#[test]
+fn packed_paths_are_made_whole() {
+    if skipped() {
+        return;
+    }
+    for n in [1, 2, 31, 32, 33, 64, 700] {
+        let paths: PathBuffer = (0..n)
+            .map(|i| match i % 11 {
+                0 => String::new(),
+                1 => format!("/{}", "y".repeat(i % 250)),
+                2 | 3 => "/a/directory/that/is/shared/12345678".into(),
+                _ => format!("/a/directory/that/is/shared/{}/file-{i}", i / 20),
+            })
+            .collect();
+        let batch = paths.as_batch();
+        let mut words = vec![0u128; pack::Layout::most_bytes(n, batch.n_bytes()).div_ceil(16)];
+        let (layout, _) = pack::pack(&batch, bytemuck::cast_slice_mut(&mut words)).unwrap();
+        let mut packed = PackedArg::new(address(&words), &layout);
+        let (mut text, mut offsets) = (vec![0xEEu8; batch.n_bytes() + 1], vec![7u32; n + 2]);
+        let (mut to, mut offsets_to) = (text.as_mut_ptr() as u64, offsets.as_mut_ptr() as u64);
+        launch("unpack", 2, BLOCK, &mut [arg(&mut packed), arg(&mut to), arg(&mut offsets_to)]);
+        assert_eq!(offsets.pop(), Some(0), "the word behind the offsets");
+        assert_eq!(text.pop(), Some(0xEE), "nothing is written behind the text");
+        let whole = PathBatch::new(&text, &offsets).unwrap();
+        assert_eq!(whole.iter().collect::<Vec<_>>(), batch.iter().collect::<Vec<_>>());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::driver::{Named, driver_version, unavailable};
 use crate::hints::HintsArg;
+use crate::pack::Layout;
 use cudarc::driver::{CudaContext, result, sys};
 use std::ffi::{CString, c_void};
 use std::ops::Range;
@@ -18,7 +19,10 @@ const PTX_90: &str = include_str!("../ptx/resolve_90.ptx");
 /// The first driver that loads it.
 const DRIVER_OF_PTX_90: i32 = 12_090;
 
-/// Threads of a block; twin of `BLOCK`.
+/// What makes packed paths whole, for 7.5 and later.
+const PTX_UNPACK: &str = include_str!("../ptx/unpack_75.ptx");
+
+/// Threads of a block; twin of `BLOCK` and `UNPACK_BLOCK`.
 pub(crate) const BLOCK: u32 = 256;
 const WARP: u32 = 32;
 /// Paths of a launch. The kernels count in 32 bits, some steps past the end.
@@ -28,12 +32,12 @@ pub(crate) const PENDING: u8 = 0xFF;
 /// Set beside the status in an answer of a small batch; twin of `ANSWERED`.
 pub(crate) const ANSWERED: u32 = 0x100;
 /// Bytes of a slot before its text; twin of `SLOT_TEXT`.
-pub(crate) const SLOT_TEXT: usize = 4;
+pub(crate) const SLOT_TEXT: usize = 8;
 
 /// Shared memory of a warp, in bytes; twins of `DIRECT_STRIDE` and `WALK_STRIDE`.
 const DIRECT_STRIDE: u32 = 6656;
 const WALK_STRIDE: u32 = 6928;
-const MARGIN: u32 = 16;
+pub(crate) const MARGIN: u32 = 16;
 /// Blocks with more shared memory are given as much of the cache as there is.
 const SMALL_SHARED: u32 = 8192;
 
@@ -107,6 +111,34 @@ pub(crate) struct Job {
     pub pending: sys::CUdeviceptr,
 }
 
+/// Packed paths on the device; twin of `Packed`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PackedArg {
+    groups: sys::CUdeviceptr,
+    shared: sys::CUdeviceptr,
+    lengths: sys::CUdeviceptr,
+    units: sys::CUdeviceptr,
+    n_paths: u32,
+    unused: u32,
+}
+
+const _: () = assert!(size_of::<PackedArg>() == 40);
+
+impl PackedArg {
+    /// Packed paths that begin at this address.
+    pub fn new(start: sys::CUdeviceptr, layout: &Layout) -> PackedArg {
+        PackedArg {
+            groups: start,
+            shared: start + layout.shared as u64,
+            lengths: start + layout.lengths as u64,
+            units: start + layout.units as u64,
+            n_paths: layout.n_paths as u32,
+            unused: 0,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Kernel {
     function: sys::CUfunction,
@@ -120,12 +152,13 @@ struct Kernel {
 #[derive(Debug)]
 pub(crate) struct Kernels {
     context: Arc<CudaContext>,
-    module: sys::CUmodule,
+    modules: [sys::CUmodule; 2],
     direct: [Kernel; 2],
     walk: [Kernel; 2],
     few: Kernel,
     keys: Kernel,
     note: Kernel,
+    unpack: Kernel,
 }
 
 // SAFETY: handles of the driver, which may be used from any thread.
@@ -143,20 +176,18 @@ impl Kernels {
             8.. => PTX_80,
             _ => PTX_75,
         };
-        let image = CString::new(text).map_err(|_| unavailable("the kernels hold a NUL"))?;
-        // SAFETY: the image is PTX, ended by a NUL.
-        let module = unsafe { result::module::load_data(image.as_ptr().cast()) }
-            .map_err(|driver| unavailable(format!("the driver refuses the kernels: {driver:?}")))?;
+        let (module, unpack) = (load(text)?, load(PTX_UNPACK)?);
         let get = |name: &str, block: u32, shared: u32| kernel(context, module, name, block, shared);
         let (direct, walk) = (BLOCK / WARP * DIRECT_STRIDE, BLOCK / WARP * WALK_STRIDE);
         Ok(Kernels {
             context: Arc::clone(context),
-            module,
+            modules: [module, unpack],
             direct: [get("direct_paths32", BLOCK, direct)?, get("direct_paths64", BLOCK, direct)?],
             walk: [get("walk_paths32", BLOCK, walk)?, get("walk_paths64", BLOCK, walk)?],
             few: get("resolve_few", WARP, 8192)?,
             keys: get("resolve_keys", BLOCK, 0)?,
             note: get("note_slots", BLOCK, 0)?,
+            unpack: kernel(context, unpack, "unpack", BLOCK, 0)?,
         })
     }
 
@@ -190,6 +221,24 @@ impl Kernels {
         }
         // SAFETY: as above.
         unsafe { launch(&self.walk[wide], n_blocks, BLOCK, stream, &mut args) }
+    }
+
+    /// Makes packed paths whole: their text, their offsets, and behind those a word of zero.
+    ///
+    /// # Safety
+    /// As for `resolve`; `text` has room for all text, `offsets` for two words more than there are paths.
+    pub unsafe fn unpack(
+        &self,
+        stream: sys::CUstream,
+        packed: &PackedArg,
+        mut text: sys::CUdeviceptr,
+        mut offsets: sys::CUdeviceptr,
+    ) -> Result<(), EngineError> {
+        let mut packed = *packed;
+        let n_blocks = packed.n_paths.div_ceil(BLOCK);
+        let mut args = [arg(&mut packed), arg(&mut text), arg(&mut offsets)];
+        // SAFETY: the arguments are the kernel's parameters, in order; the rest is the caller's duty.
+        unsafe { launch(&self.unpack, n_blocks, BLOCK, stream, &mut args) }
     }
 
     /// Answers a small batch in mapped memory: `n` slots of `stride` bytes, an answer of 8 bytes each.
@@ -268,9 +317,19 @@ impl Kernels {
 impl Drop for Kernels {
     fn drop(&mut self) {
         let _ = self.context.bind_to_thread();
-        // SAFETY: loaded by `load` and unloaded here alone.
-        let _ = unsafe { result::module::unload(self.module) };
+        for module in self.modules {
+            // SAFETY: loaded by `load` and unloaded here alone.
+            let _ = unsafe { result::module::unload(module) };
+        }
     }
+}
+
+/// Loads PTX into the current context.
+fn load(text: &str) -> Result<sys::CUmodule, EngineError> {
+    let image = CString::new(text).map_err(|_| unavailable("the kernels hold a NUL"))?;
+    // SAFETY: the image is PTX, ended by a NUL.
+    unsafe { result::module::load_data(image.as_ptr().cast()) }
+        .map_err(|driver| unavailable(format!("the driver refuses the kernels: {driver:?}")))
 }
 
 fn arg<T>(value: &mut T) -> *mut c_void {

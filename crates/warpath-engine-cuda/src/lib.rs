@@ -10,10 +10,14 @@
 //! | `replica` | how is an index's copy on the device kept in step? |
 //! | `hints` | what does the device keep beside the index, for what is missing? |
 //! | `few` | how is a small batch answered in one launch? |
-//! | `text` | how is the text of a large batch sent while earlier chunks are answered? |
-//! | `keyed` | how are keys sent instead, hashed by the host's threads? |
+//! | `ring` | how do callers and a kernel that stays share a ring of requests? |
+//! | `resident` | how is that kernel launched and ended on a GPU? |
+//! | `text` | how is the text of a large batch sent by the copy engine while earlier chunks are answered? |
+//! | `workers` | what do the host's threads do for a large batch? |
+//! | `staged`, `pack` | how does a thread send text: copied, or packed where neighbours share prefixes? |
+//! | `keyed` | how does a thread send keys instead? |
 //! | `device` | which of these answers a batch, on one GPU? |
-//! | [`resident`](DeviceBatch) | how are paths answered that are on the device already? |
+//! | [`on_device`](DeviceBatch) | how are paths answered that are on the device already? |
 
 mod device;
 mod driver;
@@ -25,13 +29,19 @@ mod kernels;
 mod keyed;
 mod memory;
 mod on_device;
+mod pack;
 mod replica;
+mod resident;
+mod ring;
+mod staged;
 mod text;
+mod workers;
 
 pub use device::{CudaOptions, Transfer};
 pub use driver::{GpuInfo, gpus};
 pub use memory::HostBuffer;
 pub use on_device::{CopyRates, DeviceBatch, DeviceColumns, DeviceOffsets, UploadedPaths};
+pub use resident::ResidentStats;
 
 use device::Device;
 use std::sync::{Mutex, PoisonError};
@@ -84,8 +94,12 @@ impl CudaEngine {
         if options.gpus.is_empty() {
             return Err(driver::unavailable("no GPU was named"));
         }
+        // Small batches go to the first GPU alone.
+        let others = CudaOptions { resident: None, ..options.clone() };
+        let options = |number| if number == 0 { options } else { &others };
+        let gpus = options(0).gpus.iter().enumerate();
         let devices: Vec<Device> =
-            options.gpus.iter().map(|&gpu| Device::open(gpu, options)).collect::<Result<_, _>>()?;
+            gpus.map(|(number, &gpu)| Device::open(gpu, options(number))).collect::<Result<_, _>>()?;
         let rates = Mutex::new(vec![1.0; devices.len()]);
         Ok(CudaEngine { devices, rates })
     }
@@ -109,6 +123,11 @@ impl CudaEngine {
     /// Forgets every copy of an index, so that its memory is free and the next batch copies anew.
     pub fn forget(&self) {
         self.devices.iter().for_each(Device::forget);
+    }
+
+    /// What the resident mode has done on the first GPU; `None` where [`CudaOptions::resident`] did not ask for it.
+    pub fn resident_stats(&self) -> Option<ResidentStats> {
+        self.devices.first()?.resident_stats()
     }
 
     fn first(&self) -> Result<&Device, EngineError> {

@@ -8,89 +8,86 @@ use cudarc::driver::{CudaContext, result};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use warpath_core::EngineError;
 use warpath_core::index::{BeneathLinks, Tables};
 use warpath_core::layout::TableParams;
 
-/// Bytes that are staged at a time on the way to the device.
-const STAGE_BYTES: usize = 16 << 20;
-/// Stages in flight.
-const STAGES: usize = 4;
-/// Copies of this size are split over threads.
-const PARALLEL_BYTES: usize = 1 << 20;
+/// Bytes that are staged at a time on the way to the device. Stages of this size stay in the cache: twelve threads fill and send them
+/// at 97% of the copy rate, and one large one, filled by all threads past the cache, at 80%.
+const STAGE_BYTES: usize = 4 << 20;
+/// Threads that fill stages, two each.
+const MAX_THREADS: usize = 12;
 
-/// Pinned memory that uploads go through: threads fill one stage while the device reads the others.
+/// Pinned memory that uploads go through: threads fill stages while the device reads others.
 #[derive(Debug)]
 pub(crate) struct Uploader {
-    stages: Vec<(HostBuffer, Stream)>,
+    context: Arc<CudaContext>,
+    stages: Vec<Stage>,
     next: usize,
+}
+
+#[derive(Debug)]
+struct Stage {
+    memory: HostBuffer,
+    stream: Stream,
+}
+
+impl Stage {
+    fn new(context: &Arc<CudaContext>) -> Result<Stage, EngineError> {
+        Ok(Stage { memory: HostBuffer::new(context, STAGE_BYTES)?, stream: Stream::new(context)? })
+    }
+
+    /// Waits for the last copy through this stage and starts the next, of STAGE_BYTES or fewer.
+    fn send(&mut self, to: u64, bytes: &[u8]) -> Result<(), EngineError> {
+        self.stream.wait()?;
+        self.memory.as_mut_slice::<u8>()[..bytes.len()].copy_from_slice(bytes);
+        // SAFETY: the stage stays as it is until its stream is waited for, before it is written again or dropped; the destination is as
+        // large as the bytes, and lives until `finish`.
+        unsafe { self.stream.upload(to, self.memory.as_ptr(), bytes.len()) }
+    }
 }
 
 impl Uploader {
     pub fn new(context: &Arc<CudaContext>) -> Result<Uploader, EngineError> {
-        let stage = || Ok((HostBuffer::new(context, STAGE_BYTES)?, Stream::new(context)?));
-        Ok(Uploader { stages: (0..STAGES).map(|_| stage()).collect::<Result<_, EngineError>>()?, next: 0 })
+        let stages = vec![Stage::new(context)?, Stage::new(context)?];
+        Ok(Uploader { context: Arc::clone(context), stages, next: 0 })
     }
 
     /// Copies bytes to the device; they are there after `finish`.
     fn copy(&mut self, to: u64, bytes: &[u8]) -> Result<(), EngineError> {
-        for (i, piece) in bytes.chunks(STAGE_BYTES).enumerate() {
-            let n_stages = self.stages.len();
-            let (stage, stream) = &mut self.stages[self.next % n_stages];
-            self.next += 1;
-            stream.wait()?;
-            copy_parallel(&mut stage.as_mut_slice::<u8>()[..piece.len()], piece);
-            // SAFETY: the stage stays as it is until its stream is waited for, before it is written again or dropped; the
-            // destination is as large as the bytes, and lives until `finish`.
-            unsafe { stream.upload(to + (i * STAGE_BYTES) as u64, stage.as_ptr(), piece.len()) }?;
+        let n_pieces = bytes.len().div_ceil(STAGE_BYTES);
+        let n_threads = n_pieces.div_ceil(2).min(MAX_THREADS).min(rayon::current_num_threads());
+        if n_threads <= 1 {
+            for (i, piece) in bytes.chunks(STAGE_BYTES).enumerate() {
+                let n_stages = self.stages.len();
+                self.stages[self.next % n_stages].send(to + (i * STAGE_BYTES) as u64, piece)?;
+                self.next += 1;
+            }
+            return Ok(());
         }
-        Ok(())
+        while self.stages.len() < 2 * n_threads {
+            self.stages.push(Stage::new(&self.context)?);
+        }
+        let (context, taken) = (&self.context, AtomicUsize::new(0));
+        self.stages.par_chunks_mut(2).take(n_threads).try_for_each(|stages| {
+            context.bind_to_thread().named("cuCtxSetCurrent")?;
+            loop {
+                for stage in &mut *stages {
+                    let first = taken.fetch_add(1, Ordering::Relaxed) * STAGE_BYTES;
+                    let Some(rest) = bytes.get(first..).filter(|rest| !rest.is_empty()) else {
+                        return Ok(());
+                    };
+                    stage.send(to + first as u64, &rest[..rest.len().min(STAGE_BYTES)])?;
+                }
+            }
+        })
     }
 
     /// Waits until all copies are there.
     fn finish(&self) -> Result<(), EngineError> {
-        self.stages.iter().try_for_each(|(_, stream)| stream.wait())
+        self.stages.iter().try_for_each(|stage| stage.stream.wait())
     }
-}
-
-/// Copies with all threads where that is worth it.
-pub(crate) fn copy_parallel(to: &mut [u8], from: &[u8]) {
-    if from.len() < PARALLEL_BYTES {
-        to.copy_from_slice(from);
-        return;
-    }
-    let piece = from.len().div_ceil(2 * rayon::current_num_threads()).next_multiple_of(4096);
-    to.par_chunks_mut(piece).zip(from.par_chunks(piece)).for_each(|(to, from)| copy_past_cache(to, from));
-}
-
-/// Copies without reading the destination into the cache: a third less traffic, which is what bounds all threads together.
-#[cfg(target_arch = "x86_64")]
-fn copy_past_cache(to: &mut [u8], from: &[u8]) {
-    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
-    let n = to.len().min(from.len());
-    let (to, from) = (&mut to[..n], &from[..n]);
-    let head = to.as_ptr().align_offset(16).min(n);
-    to[..head].copy_from_slice(&from[..head]);
-    let (vectors, rest) = to[head..].as_chunks_mut::<16>();
-    let from = &from[head..];
-    for (vector, text) in vectors.iter_mut().zip(from.as_chunks::<16>().0) {
-        // SAFETY: SSE2 is part of x86-64; the destination is aligned, as the head was cut to make it so.
-        unsafe {
-            _mm_stream_si128(
-                vector.as_mut_ptr().cast::<__m128i>(),
-                _mm_loadu_si128(text.as_ptr().cast::<__m128i>()),
-            );
-        }
-    }
-    let at = from.len() - rest.len();
-    rest.copy_from_slice(&from[at..]);
-    // SAFETY: orders the stores above before whatever makes the copy known.
-    unsafe { _mm_sfence() };
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn copy_past_cache(to: &mut [u8], from: &[u8]) {
-    to.copy_from_slice(from);
 }
 
 /// An array on the device, with room to grow.
@@ -237,6 +234,16 @@ impl Replica {
         }
     }
 
+    /// Whether it is a copy of this version.
+    pub fn is_at(&self, version: u64) -> bool {
+        self.version == version
+    }
+
+    /// Whether it has these links, if any.
+    pub fn has_links(&self, beneath: Option<&BeneathLinks>) -> bool {
+        beneath.is_none_or(|overlay| self.beneath.as_ref().is_some_and(|(id, _)| *id == overlay.id))
+    }
+
     /// The addresses for a launch; link records as the plan sees them are copied first.
     pub fn tables(
         &mut self,
@@ -246,7 +253,7 @@ impl Replica {
     ) -> Result<TablesArg, EngineError> {
         let mut arg = self.arg();
         if let Some(overlay) = beneath {
-            if self.beneath.as_ref().is_none_or(|(id, _)| *id != overlay.id) {
+            if !self.has_links(beneath) {
                 self.beneath = None;
                 let array = Array::new(context, bytemuck::cast_slice(&overlay.records), uploader)?;
                 uploader.finish()?;
@@ -268,22 +275,4 @@ impl Replica {
 pub(crate) fn wait_for_all(context: &Arc<CudaContext>) -> Result<(), EngineError> {
     context.bind_to_thread().named("cuCtxSetCurrent")?;
     result::ctx::synchronize().named("the device's work")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::copy_past_cache;
-
-    #[test]
-    fn copies_of_any_alignment_are_whole() {
-        let from: Vec<u8> = (0..300u32).map(|i| (i * 7) as u8).collect();
-        for begin in 0..20 {
-            for length in [0, 1, 15, 16, 17, 100, 250] {
-                let mut to = vec![0; 300];
-                copy_past_cache(&mut to[begin..begin + length], &from[3..3 + length]);
-                assert_eq!(to[begin..begin + length], from[3..3 + length], "{begin} {length}");
-                assert!(to[..begin].iter().chain(&to[begin + length..]).all(|&byte| byte == 0));
-            }
-        }
-    }
 }

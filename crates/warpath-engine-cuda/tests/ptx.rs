@@ -16,7 +16,7 @@ fn stamp() -> u64 {
         .collect();
     headers.sort();
     headers.push(crate_folder().join("../warpath-layout/generated/layout.cuh"));
-    headers.push(kernels.join("resolve.cu"));
+    headers.extend(["resolve.cu", "resident.cu", "unpack.cu"].map(|unit| kernels.join(unit)));
     headers.iter().flat_map(|path| std::fs::read(path).unwrap()).fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
     })
@@ -24,8 +24,15 @@ fn stamp() -> u64 {
 
 #[test]
 fn committed_ptx_is_fresh_and_of_the_versions_that_drivers_load() {
-    for (capability, version) in [(75, "8.0"), (80, "8.0"), (90, "8.8")] {
-        let path = crate_folder().join(format!("ptx/resolve_{capability}.ptx"));
+    let images = [
+        ("resolve", 75, "8.0"),
+        ("resolve", 80, "8.0"),
+        ("resolve", 90, "8.8"),
+        ("resident", 75, "8.0"),
+        ("unpack", 75, "8.0"),
+    ];
+    for (unit, capability, version) in images {
+        let path = crate_folder().join(format!("ptx/{unit}_{capability}.ptx"));
         let text = std::fs::read_to_string(&path).unwrap();
         let advice = "is stale: run `scripts/ptx.sh` and commit";
         assert!(

@@ -1,0 +1,286 @@
+//! Large batches: what all host threads do. Each takes chunks from the end of what is left and sends keys or text, whichever costs it
+//! less, until nothing is left.
+
+use crate::driver::Named;
+use crate::kernels::{Kernels, Query};
+use crate::keyed::{self, KeyLane};
+use crate::staged::{self, StagedLane};
+use crate::text::{Columns, Source};
+use cudarc::driver::CudaContext;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use warpath_core::index::{Plan, TablesView};
+use warpath_core::{EngineError, OutcomesMut, resolve};
+
+/// A thread takes no fewer paths at a time, unless fewer are left.
+const LEAST_PATHS: usize = 1 << 12;
+/// Answered paths after which the share of misses is judged.
+const JUDGE_FROM: usize = 1 << 18;
+/// One path in so many may miss before hashing on the host stops paying.
+const MISSES_ALLOWED: usize = 8;
+
+/// The paths that nobody has taken yet: the copy engine's are taken from the front, the threads' from the back.
+#[derive(Debug)]
+pub(crate) struct Remaining(Mutex<Range<usize>>);
+
+impl Remaining {
+    pub fn new(n_paths: usize) -> Remaining {
+        Remaining(Mutex::new(0..n_paths))
+    }
+
+    /// Number of paths left.
+    pub fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Takes from the front what `chunk` says of what is left.
+    pub fn take_front(&self, chunk: impl FnOnce(&Range<usize>) -> Range<usize>) -> Option<Range<usize>> {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.is_empty() {
+            return None;
+        }
+        let taken = left.start..chunk(&left).end.clamp(left.start, left.end);
+        left.start = taken.end;
+        Some(taken)
+    }
+
+    /// Takes from the back what `chunk` says of what is left.
+    pub fn take_back(&self, chunk: impl FnOnce(&Range<usize>) -> Range<usize>) -> Option<Range<usize>> {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.is_empty() {
+            return None;
+        }
+        let taken = chunk(&left).start.clamp(left.start, left.end)..left.end;
+        left.end = taken.start;
+        Some(taken)
+    }
+}
+
+/// How often keys have missed in a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Misses {
+    answered: AtomicUsize,
+    missed: AtomicUsize,
+}
+
+impl Misses {
+    pub fn note(&self, answered: usize, missed: usize) {
+        self.answered.fetch_add(answered, Ordering::Relaxed);
+        self.missed.fetch_add(missed, Ordering::Relaxed);
+    }
+
+    /// Whether so many paths miss that their text is better sent at once.
+    fn are_too_many(&self) -> bool {
+        let answered = self.answered.load(Ordering::Relaxed);
+        answered > JUDGE_FROM && self.missed.load(Ordering::Relaxed) * MISSES_ALLOWED > answered
+    }
+}
+
+/// Lanes that no thread has at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct FreeLanes {
+    keyed: Mutex<Vec<KeyLane>>,
+    staged: Mutex<Vec<StagedLane>>,
+}
+
+fn take<L>(free: &Mutex<Vec<L>>, make: impl FnOnce() -> Result<L, EngineError>) -> Result<L, EngineError> {
+    let lane = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    lane.map_or_else(make, Ok)
+}
+
+/// What threads may send of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ways {
+    pub keys: bool,
+    pub text: bool,
+    /// Neighbours share prefixes: text is packed.
+    pub packed: bool,
+}
+
+/// What the threads of one batch share.
+pub(crate) struct Task<'a> {
+    pub context: &'a Arc<CudaContext>,
+    pub free: &'a FreeLanes,
+    pub kernels: &'a Kernels,
+    pub query: &'a Query,
+    pub view: &'a TablesView<'a>,
+    pub plan: &'a Plan,
+    pub source: Source<'a>,
+    pub columns: Columns,
+    pub remaining: &'a Remaining,
+    pub n_threads: usize,
+    pub ways: Ways,
+    pub misses: Misses,
+    /// Paths that the probe did not answer.
+    pub missed: Mutex<Vec<usize>>,
+}
+
+impl Task<'_> {
+    /// One thread's work, until nothing is left. Where text may not be sent, it ends when keys miss too often.
+    pub fn work(&self) -> Result<(), EngineError> {
+        self.context.bind_to_thread().named("cuCtxSetCurrent")?;
+        let mut worker =
+            Worker { task: self, keyed: Vec::new(), staged: Vec::new(), costs: Costs::default() };
+        let worked = worker.run();
+        worker.give_back();
+        worked
+    }
+
+    /// Answers one path that is too long to be sent: the core says why it is none.
+    pub fn answer_unsendable(&self, i: usize) {
+        // SAFETY: the path was given to this thread alone.
+        let (inodes, statuses) = unsafe { self.columns.range(&(i..i + 1)) };
+        let outcome = resolve::walk(self.view, self.plan, self.source.batch().get(i));
+        OutcomesMut { inodes, statuses }.set(0, outcome);
+    }
+}
+
+/// What a path has cost a thread of late, in nanoseconds; zero before the first.
+#[derive(Debug, Default)]
+struct Costs {
+    keys: f64,
+    text: f64,
+}
+
+impl Costs {
+    /// Text first: while the bus keeps up, a copied path costs less than a hashed one. Where that is not so, keys alone.
+    fn prefer_text(&self) -> bool {
+        self.keys == 0.0 || self.text == 0.0 || self.text < 1.5 * self.keys
+    }
+
+    fn note(cost: &mut f64, begin: Instant, n_paths: usize) {
+        let now = begin.elapsed().as_nanos() as f64 / n_paths.max(1) as f64;
+        *cost = if *cost == 0.0 { now } else { 0.5 * (*cost + now) };
+    }
+}
+
+struct Worker<'a> {
+    task: &'a Task<'a>,
+    /// Two of each, once needed, used in turn: one is filled while the other is on its way.
+    keyed: Vec<KeyLane>,
+    staged: Vec<StagedLane>,
+    costs: Costs,
+}
+
+impl Worker<'_> {
+    fn run(&mut self) -> Result<(), EngineError> {
+        while let Some(text) = self.choose()? {
+            let sent = if text { self.send_text()? } else { self.send_keys()? };
+            if !sent {
+                break;
+            }
+        }
+        self.keyed.iter_mut().try_for_each(|lane| lane.collect(self.task))?;
+        self.staged.iter_mut().try_for_each(|lane| lane.collect(self.task))
+    }
+
+    fn give_back(self) {
+        let free = self.task.free;
+        for mut lane in self.keyed {
+            // After an error nothing may be under way when the columns' borrow ends.
+            lane.abandon();
+            free.keyed.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
+        }
+        for mut lane in self.staged {
+            lane.abandon();
+            free.staged.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
+        }
+    }
+
+    /// Whether text is sent next, or keys; None when neither may.
+    fn choose(&self) -> Result<Option<bool>, EngineError> {
+        let ways = self.task.ways;
+        let keys = ways.keys && !self.task.misses.are_too_many();
+        Ok(match (keys, ways.text) {
+            (false, false) => None,
+            (true, false) => Some(false),
+            (false, true) => Some(true),
+            // Text while the bus keeps up: then the lane whose turn it is has been answered.
+            (true, true) => {
+                let free = self.staged.len() < 2 || self.staged[0].is_free()?;
+                Some(free && self.costs.prefer_text())
+            }
+        })
+    }
+
+    /// How many paths a thread takes at a time: less towards the end, so that all threads end together.
+    fn share(&self, left: &Range<usize>, most: usize) -> usize {
+        (left.len() / (2 * self.task.n_threads)).clamp(LEAST_PATHS, most)
+    }
+
+    fn send_keys(&mut self) -> Result<bool, EngineError> {
+        let task = self.task;
+        let chunk = task
+            .remaining
+            .take_back(|left| left.end - self.share(left, keyed::CHUNK_PATHS).min(left.len())..left.end);
+        let Some(range) = chunk else { return Ok(false) };
+        let mut lane = if self.keyed.len() < 2 {
+            take(&task.free.keyed, || KeyLane::new(task.context))?
+        } else {
+            self.keyed.remove(0)
+        };
+        let n = range.len();
+        let begin = Instant::now();
+        let sent = lane.collect(task).and_then(|()| lane.send(task, range));
+        Costs::note(&mut self.costs.keys, begin, n);
+        self.keyed.push(lane);
+        sent.map(|()| true)
+    }
+
+    fn send_text(&mut self) -> Result<bool, EngineError> {
+        let task = self.task;
+        let chunk = task.remaining.take_back(|left| {
+            task.source.last_chunk(left, self.share(left, staged::CHUNK_PATHS), staged::CHUNK_BYTES)
+        });
+        let Some(range) = chunk else { return Ok(false) };
+        if range.is_empty() {
+            if let Some(one) = task.remaining.take_back(|left| left.end - 1..left.end) {
+                task.answer_unsendable(one.start);
+            }
+            return Ok(true);
+        }
+        let mut lane = if self.staged.len() < 2 {
+            take(&task.free.staged, || StagedLane::new(task.context))?
+        } else {
+            self.staged.remove(0)
+        };
+        let collected = lane.collect(task);
+        let n = range.len();
+        let begin = Instant::now();
+        let sent = collected.and_then(|()| lane.send(task, range, task.ways.packed));
+        Costs::note(&mut self.costs.text, begin, n);
+        self.staged.push(lane);
+        sent.map(|()| true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_given_out_once() {
+        let remaining = Remaining::new(100);
+        let mut seen = [0; 100];
+        while let Some(front) = remaining.take_front(|left| left.start..left.start + 7) {
+            front.for_each(|i| seen[i] += 1);
+            let back = remaining.take_back(|left| left.end.saturating_sub(13)..left.end);
+            back.into_iter().flatten().for_each(|i| seen[i] += 1);
+        }
+        assert_eq!(seen, [1; 100]);
+        assert_eq!(remaining.take_back(|left| left.clone()), None);
+    }
+
+    #[test]
+    fn misses_are_judged_after_enough_answers() {
+        let misses = Misses::default();
+        misses.note(JUDGE_FROM, JUDGE_FROM);
+        assert!(!misses.are_too_many());
+        misses.note(1, 0);
+        assert!(misses.are_too_many());
+        misses.note(JUDGE_FROM * MISSES_ALLOWED, 0);
+        assert!(!misses.are_too_many());
+    }
+}
