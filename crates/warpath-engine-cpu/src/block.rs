@@ -1,12 +1,13 @@
 //! A run of paths on one thread: direct for all, then the walk for what is left.
 
+use crate::direct;
 use crate::isa::Vectors;
+use crate::probes::Probes;
 use crate::source::Source;
-use crate::{direct, hash, parent, walk};
-use warpath_core::hash::{Key, State};
+use crate::walk::{self, Tasks};
+use warpath_core::hash::State;
 use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::{self, Slot};
-use warpath_core::probe::home_pair;
 use warpath_core::{OutcomesMut, resolve};
 
 /// Paths of a block: their misses are collected on the stack before they are walked.
@@ -44,37 +45,17 @@ impl<'a> Query<'a> {
     pub fn is_strict(&self) -> bool {
         self.tables.params.flags & layout::TABLE_STRICT != 0
     }
-
-    /// The key of `state` continued by `bytes`; its line is asked for.
-    ///
-    /// # Safety
-    /// The CPU has `V`'s instruction set.
-    #[inline(always)]
-    pub unsafe fn ask<V: Vectors>(&self, state: &State, bytes: &[u8]) -> Key {
-        // SAFETY: the instruction set is the caller's duty.
-        let key = unsafe { hash::key_of::<V>(self.tables.key, state, bytes) };
-        if let Some(line) = self.lines.get(self.home_line(&key)) {
-            V::prefetch(line.as_ptr());
-        }
-        key
-    }
-
-    /// The line where a key belongs.
-    #[inline(always)]
-    pub fn home_line(&self, key: &Key) -> usize {
-        home_pair(key.words[0], self.tables.params.n_pairs) as usize / 2
-    }
 }
 
-/// The paths of a block that the direct probe did not answer.
-pub(crate) struct Misses {
+/// Numbers of a block's paths.
+pub(crate) struct Numbers {
     numbers: [u16; BLOCK_PATHS],
     len: usize,
 }
 
-impl Misses {
-    fn new() -> Misses {
-        Misses { numbers: [0; BLOCK_PATHS], len: 0 }
+impl Numbers {
+    pub fn new() -> Numbers {
+        Numbers { numbers: [0; BLOCK_PATHS], len: 0 }
     }
 
     pub fn clear(&mut self) {
@@ -83,20 +64,18 @@ impl Misses {
 
     #[inline(always)]
     pub fn push(&mut self, number: usize) {
-        if let Some(place) = self.numbers.get_mut(self.len) {
-            *place = number as u16;
-            self.len += 1;
-        }
+        self.push_if(true, number);
     }
 
-    /// The path of this place in the list.
+    /// Appends the number, or does not, without a branch.
     #[inline(always)]
-    pub fn number(&self, at: usize) -> Option<usize> {
-        self.numbers().get(at).map(|&number| usize::from(number))
+    pub fn push_if(&mut self, wanted: bool, number: usize) {
+        self.numbers[self.len % BLOCK_PATHS] = number as u16;
+        self.len += usize::from(wanted);
     }
 
-    pub fn numbers(&self) -> &[u16] {
-        &self.numbers[..self.len]
+    pub fn as_slice(&self) -> &[u16] {
+        &self.numbers[..self.len.min(BLOCK_PATHS)]
     }
 }
 
@@ -115,26 +94,24 @@ pub(crate) fn run<V: Vectors, S: Source>(
         unsafe { direct::few::<V, S>(&query, &block, out) };
         return;
     }
-    let (mut direct_misses, mut misses) = (Misses::new(), Misses::new());
+    let (mut probes, mut misses) = (Probes::new(), Numbers::new());
+    let mut tasks = None;
     let mut first = 0;
     let columns = out.inodes.chunks_mut(BLOCK_PATHS).zip(out.statuses.chunks_mut(BLOCK_PATHS));
     for (inodes, statuses) in columns {
         let mut out = OutcomesMut { inodes, statuses };
         let block = Block { source, first, len: out.len() };
-        direct_misses.clear();
         misses.clear();
         if query.is_walk_only() {
             (0..block.len).for_each(|number| misses.push(number));
         } else {
             // SAFETY: the caller runs on a CPU with `V`'s instruction set.
-            unsafe {
-                direct::run::<V, S>(&query, &block, &mut direct_misses, &mut out);
-                parent::run::<V, S>(&query, &block, &direct_misses, &mut misses, &mut out);
-            }
+            unsafe { direct::run::<V, S>(&query, &block, &mut probes, &mut misses, &mut out) };
         }
-        if misses.len > 0 {
+        if !misses.as_slice().is_empty() {
+            let tasks = tasks.get_or_insert_with(Tasks::new);
             // SAFETY: as above.
-            unsafe { walk::run::<V, S>(&query, &block, misses.numbers(), &mut out) };
+            unsafe { walk::run::<V, S>(&query, &block, misses.as_slice(), tasks, &mut probes, &mut out) };
         }
         first += block.len;
     }
@@ -157,5 +134,13 @@ impl<S: Source> Block<S> {
         }
         // SAFETY: the number was compared with the length just now.
         unsafe { self.source.path(i) }
+    }
+
+    /// Where the text of path `number` lies; it may be one of a later block.
+    #[inline(always)]
+    pub fn text(&self, number: usize) -> *const u8 {
+        let i = self.first + number;
+        // SAFETY: the number is compared with the length.
+        if i < self.source.len() { unsafe { self.source.path(i) }.as_ptr() } else { std::ptr::null() }
     }
 }

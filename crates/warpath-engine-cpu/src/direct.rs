@@ -1,12 +1,14 @@
 //! One probe for the whole path.
 
-use crate::block::{Block, Misses, Query};
+use crate::block::{BLOCK_PATHS, Block, Numbers, Query};
 use crate::isa::Vectors;
-use crate::probes::{self, Read, Stage};
+use crate::probes::{Answer, GROUP, Piece, Probes, Questions};
 use crate::source::Source;
-use warpath_core::hash::{Key, State};
-use warpath_core::layout::Slot;
+use std::marker::PhantomData;
 use warpath_core::{OutcomesMut, layout, resolve};
+
+/// Paths whose text is asked for before it is hashed.
+const TEXT_AHEAD: usize = 32;
 
 /// Answers the paths that are canonical as written; notes the others.
 ///
@@ -16,11 +18,50 @@ use warpath_core::{OutcomesMut, layout, resolve};
 pub(crate) unsafe fn run<V: Vectors, S: Source>(
     query: &Query<'_>,
     block: &Block<S>,
-    misses: &mut Misses,
+    probes: &mut Probes,
+    misses: &mut Numbers,
     out: &mut OutcomesMut<'_>,
 ) {
+    let mut questions = Whole { query, block, unasked: Numbers::new(), vectors: PhantomData::<V> };
     // SAFETY: the instruction set is the caller's duty.
-    unsafe { probes::run::<V, _>(query, &mut Direct { query, block, misses, out }) };
+    unsafe { probes.run::<V, _>(query, &mut questions) };
+    for &number in questions.unasked.as_slice() {
+        probes.forget(number);
+    }
+    settle(query, probes.answers(), misses, out);
+}
+
+/// Writes the outcomes of all answers, whatever they are; then follows links, and notes what is missing.
+#[inline(always)]
+fn settle(
+    query: &Query<'_>,
+    answers: &[Answer; BLOCK_PATHS],
+    misses: &mut Numbers,
+    out: &mut OutcomesMut<'_>,
+) {
+    out.statuses.fill(0);
+    for (inode, answer) in out.inodes.iter_mut().zip(answers) {
+        *inode = answer.inode();
+    }
+    let mut links = Numbers::new();
+    let n = out.len();
+    for (group, answers) in answers[..n].chunks(GROUP).enumerate() {
+        let is_plain = |answer: &Answer| !answer.is_missing() & (answer.kind() != layout::KIND_SYMLINK);
+        if answers.iter().fold(true, |all, answer| all & is_plain(answer)) {
+            continue;
+        }
+        for (i, answer) in answers.iter().enumerate() {
+            let number = group * GROUP + i;
+            let missing = answer.is_missing();
+            misses.push_if(missing, number);
+            links.push_if(!missing & (answer.kind() == layout::KIND_SYMLINK), number);
+        }
+    }
+    for &number in links.as_slice() {
+        let number = usize::from(number);
+        let slot = answers[number % BLOCK_PATHS].slot();
+        out.set(number, resolve::final_entry(query.tables, query.plan, &slot, 0));
+    }
 }
 
 /// Answers a few paths, one after the other: the direct probe, then the scalar walk.
@@ -35,82 +76,84 @@ pub(crate) unsafe fn few<V: Vectors, S: Source>(
 ) {
     for i in 0..block.len {
         let path = block.path(i);
-        let slot = match state_before(query, path) {
+        let answer = match piece_of(query, path) {
             // SAFETY: the instruction set is the caller's duty.
-            Some(state) if !query.is_walk_only() => unsafe { find::<V>(query, state, path) },
-            _ => None,
+            Some(piece) if !query.is_walk_only() => unsafe { find::<V>(query, &piece) },
+            _ => Answer::MISSING,
         };
-        let outcome = match slot {
-            Some(slot) => resolve::final_entry(query.tables, query.plan, slot, 0),
-            None => resolve::walk(query.tables, query.plan, path),
+        let outcome = if answer.is_missing() {
+            resolve::walk(query.tables, query.plan, path)
+        } else {
+            resolve::final_entry(query.tables, query.plan, &answer.slot(), 0)
         };
         out.set(i, outcome);
     }
 }
 
-/// The slot of a path's whole key, read at once.
+/// What a piece leads to, read at once.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set.
 #[inline(always)]
-unsafe fn find<'q, V: Vectors>(query: &Query<'q>, state: &State, path: &[u8]) -> Option<&'q Slot> {
+unsafe fn find<V: Vectors>(query: &Query<'_>, piece: &Piece<'_>) -> Answer {
     // SAFETY: the instruction set is the caller's duty.
-    let key = unsafe { query.ask::<V>(state, path) };
-    let mut line = query.home_line(&key);
+    let mut asked = unsafe { query.ask::<V>(piece) };
     for _ in 0..query.tables.params.probe_limit {
         // SAFETY: as above.
-        match unsafe { query.read::<V>(line, &key) } {
-            Read::Is(slot) => return Some(slot),
-            Read::Missing => return None,
-            Read::Next(next) => line = next,
+        let (found, answer) = unsafe { query.find::<V>(&asked) };
+        if found {
+            return answer;
         }
+        if query.has_room(asked.line) {
+            break;
+        }
+        asked.line = query.next_line(asked.line);
     }
-    None
+    Answer::MISSING
 }
 
-struct Direct<'q, 'o, S> {
+/// The whole paths of a block.
+struct Whole<'q, V, S> {
     query: &'q Query<'q>,
     block: &'q Block<S>,
-    misses: &'q mut Misses,
-    out: &'q mut OutcomesMut<'o>,
+    /// Paths whose whole key may not answer them.
+    unasked: Numbers,
+    vectors: PhantomData<V>,
 }
 
-impl<V: Vectors, S: Source> Stage<V> for Direct<'_, '_, S> {
+impl<'q, V: Vectors, S: Source> Questions<'q> for Whole<'q, V, S> {
     #[inline(always)]
     fn len(&self) -> usize {
         self.block.len
     }
 
     #[inline(always)]
-    unsafe fn ask(&mut self, i: usize) -> Option<(Key, u16)> {
-        let path = self.block.path(i);
-        let state = state_before(self.query, path)?;
-        // SAFETY: the instruction set is the caller's duty.
-        Some((unsafe { self.query.ask::<V>(state, path) }, 0))
-    }
-
-    #[inline(always)]
-    fn answer(&mut self, i: usize, _note: u16, slot: Option<&Slot>) {
-        match slot {
-            Some(slot) if slot.kind() != layout::KIND_SYMLINK => {
-                self.out.inodes[i] = slot.inode;
-                self.out.statuses[i] = 0;
+    fn piece(&mut self, i: usize) -> Piece<'q> {
+        if i >= self.block.len {
+            return Piece::NOTHING;
+        }
+        // Text that streams from memory: the processor does not look beyond a page by itself.
+        V::prefetch(self.block.text(i + TEXT_AHEAD));
+        match piece_of(self.query, self.block.path(i)) {
+            Some(piece) => piece,
+            None => {
+                self.unasked.push(i);
+                Piece::NOTHING
             }
-            Some(slot) => {
-                self.out.set(i, resolve::final_entry(self.query.tables, self.query.plan, slot, 0));
-            }
-            None => self.misses.push(i),
         }
     }
 }
 
-/// What the path continues, if a hit of its whole key may be its answer: see [`resolve::direct`].
+/// The whole path as a piece, if a hit may be its answer: see [`resolve::direct`].
 #[inline(always)]
-pub(crate) fn state_before<'q>(query: &'q Query<'_>, path: &[u8]) -> Option<&'q State> {
+pub(crate) fn piece_of<'p>(query: &'p Query<'_>, path: &'p [u8]) -> Option<Piece<'p>> {
     let (&first, &last) = (path.first()?, path.last()?);
-    if last == 0 || path.len() > layout::MAX_PATH as usize {
+    if last == 0 {
         return None;
     }
     match first {
         b'/' if query.plan.flags & layout::QUERY_BENEATH != 0 => None,
-        b'/' => Some(&State::EMPTY),
-        _ => query.start.as_ref(),
+        b'/' => Piece::new(None, path),
+        _ => Piece::new(Some(query.start.as_ref()?), path),
     }
 }

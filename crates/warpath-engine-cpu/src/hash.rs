@@ -1,45 +1,53 @@
 //! The core's hash, with vectors.
 
 use crate::isa::Vectors;
-use warpath_core::hash::{HashKey, Key, State};
-use warpath_core::layout::{KEY_FINISH, KEY_FINISH_WORDS, KEY_UNITS, KIND_MASK, UNIT_BYTES};
+use crate::probes::Piece;
+use warpath_core::hash::{HashKey, Key};
+use warpath_core::layout::{KEY_FINISH, KEY_FINISH_WORDS, KIND_MASK, UNIT_BYTES};
 
 const UNIT: usize = UNIT_BYTES as usize;
 
-/// The key of the string that `state` stands for, continued by `bytes`.
+/// The key of a piece.
 ///
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn key_of<V: Vectors>(key: HashKey<'_>, state: &State, bytes: &[u8]) -> Key {
-    if state.length == 0 && bytes.len() <= KEY_UNITS as usize * UNIT {
-        // SAFETY: the units fit; the instruction set is the caller's duty.
-        return finish(key, unsafe { V::sums(key, 0, bytes) });
-    }
+pub(crate) unsafe fn key_of<V: Vectors>(key: HashKey<'_>, piece: &Piece<'_>) -> Key {
+    // SAFETY: the instruction set is the caller's duty.
+    finish(key, unsafe { sums_of::<V>(key, piece) })
+}
+
+/// The sums over a piece and what it continues, the last unit included.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set.
+#[inline(always)]
+pub(crate) unsafe fn sums_of<V: Vectors>(key: HashKey<'_>, piece: &Piece<'_>) -> [u64; 3] {
+    let bytes = piece.bytes();
+    let Some(state) = piece.state() else {
+        // SAFETY: a piece fits; the instruction set is the caller's duty.
+        return unsafe { V::sums(key, 0, bytes) };
+    };
     let length = state.length as usize;
-    if length > KEY_UNITS as usize * UNIT || length + bytes.len() > KEY_UNITS as usize * UNIT {
-        // No path gets here; a record that nobody verified may.
-        let mut state = *state;
-        state.push(key, bytes);
-        return state.finish(key);
-    }
     let pending = length % UNIT;
     let mut sums = state.sums;
-    let mut add = |more: [u64; 3]| {
-        for (sum, more) in sums.iter_mut().zip(more) {
-            *sum = sum.wrapping_add(more);
-        }
-    };
     let (first, rest) = bytes.split_at(bytes.len().min((UNIT - pending) % UNIT));
     if pending > 0 {
         let mut unit = state.tail.to_le_bytes();
         unit[pending..pending + first.len()].copy_from_slice(first);
-        // SAFETY: the unit at hand is within the key, as is the string's end.
-        add(unsafe { V::sums(key, length / UNIT, &unit) });
+        // SAFETY: as above: the unit at hand is within the key, as is the string's end.
+        add(&mut sums, unsafe { V::sums(key, length / UNIT, &unit) });
     }
-    // SAFETY: the string's end is within the key.
-    add(unsafe { V::sums(key, length.div_ceil(UNIT), rest) });
-    finish(key, sums)
+    // SAFETY: as above.
+    add(&mut sums, unsafe { V::sums(key, length.div_ceil(UNIT), rest) });
+    sums
+}
+
+#[inline(always)]
+fn add(sums: &mut [u64; 3], more: [u64; 3]) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum = sum.wrapping_add(more);
+    }
 }
 
 /// The key of these sums.

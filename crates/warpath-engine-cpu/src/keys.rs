@@ -1,9 +1,10 @@
 //! Keys of whole paths, for engines that probe elsewhere: a GPU is sent 12 bytes a path instead of its text.
 
 use crate::block::Query;
+use crate::direct;
 use crate::isa::{Isa, Vectors};
+use crate::probes::{Asked, GROUP, Piece, Questions};
 use crate::source::{self, Source};
-use crate::{direct, hash};
 use warpath_core::PathBatch;
 use warpath_core::batch::Paths;
 use warpath_core::index::{Plan, TablesView};
@@ -29,16 +30,45 @@ pub fn keys(isa: Isa, tables: &TablesView<'_>, plan: &Plan, batch: &PathBatch<'_
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
 pub(crate) unsafe fn run<V: Vectors, S: Source>(query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
-    let walk_only = query.is_walk_only();
     let n = source.len().min(keys.len());
-    for (i, key) in keys[..n].iter_mut().enumerate() {
-        // SAFETY: `i` is below the source's length.
-        let path = unsafe { source.path(i) };
-        *key = match direct::state_before(query, path) {
-            // SAFETY: the instruction set is the caller's duty.
-            Some(state) if !walk_only => unsafe { hash::key_of::<V>(query.tables.key, state, path) }.words,
-            _ => NO_KEY,
-        };
+    let mut paths =
+        AllPaths { query, source: &source, n, walk_only: query.is_walk_only(), unasked: [false; GROUP] };
+    let mut asked = [Asked::default(); GROUP];
+    for (group, keys) in keys[..n].chunks_mut(GROUP).enumerate() {
+        paths.unasked = [false; GROUP];
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe { V::ask(query, &mut paths, group * GROUP, &mut asked) };
+        for ((key, asked), unasked) in keys.iter_mut().zip(&asked).zip(paths.unasked) {
+            *key = if unasked { NO_KEY } else { asked.words };
+        }
+    }
+}
+
+/// The whole paths of a batch.
+struct AllPaths<'q, S> {
+    query: &'q Query<'q>,
+    source: &'q S,
+    n: usize,
+    walk_only: bool,
+    /// Those of the group that the direct probe may not answer.
+    unasked: [bool; GROUP],
+}
+
+impl<'q, S: Source> Questions<'q> for AllPaths<'q, S> {
+    fn len(&self) -> usize {
+        self.n
+    }
+
+    #[inline(always)]
+    fn piece(&mut self, i: usize) -> Piece<'q> {
+        if i >= self.n {
+            return Piece::NOTHING;
+        }
+        // SAFETY: the number is below the source's length.
+        let path = unsafe { self.source.path(i) };
+        let piece = if self.walk_only { None } else { direct::piece_of(self.query, path) };
+        self.unasked[i % GROUP] = piece.is_none();
+        piece.unwrap_or(Piece::NOTHING)
     }
 }
 

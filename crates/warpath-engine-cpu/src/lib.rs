@@ -1,9 +1,9 @@
 //! The engine for the CPU: the embedded default, and the one for small batches.
 //!
-//! A batch is cut into chunks for rayon's threads, a chunk into blocks. Within a block every path is hashed whole with SIMD
-//! and its line of the table prefetched; some paths later the line is probed (`direct`). What that misses is collected:
-//! most of it lacks only its last component, which the probe of its directory shows (`parent`); the rest is walked, many
-//! paths interleaved, by a search over the prefixes of each (`walk`). What is rare (`..`, a rename that
+//! A batch is cut into chunks for rayon's threads, a chunk into blocks. Within a block every path is hashed whole, eight at a time
+//! where vectors are wide enough, and its line of the table prefetched; some groups later the line is read, without a branch on what it
+//! holds (`probes`, `direct`). What that misses is walked, all paths in step: each round asks one prefix of every path, the first
+//! time its directory, since most misses lack only their last component (`walk`). What is rare (`..`, a rename that
 //! is not re-keyed) is left to the core's scalar twin.
 //!
 //! | module | what varies |
@@ -16,7 +16,6 @@ mod direct;
 mod hash;
 mod isa;
 mod keys;
-mod parent;
 mod probes;
 mod source;
 mod walk;

@@ -1,132 +1,255 @@
-//! Many probes on the way at once, and none that waits for memory.
+//! Many probes on the way at once, none that waits for memory, and no branch on what a probe finds.
 //!
-//! A path's home line is asked for [`AHEAD`] paths before it is read. One probe in ten goes beyond its home line; to read the next
-//! line at once would wait for memory each time, which cost as much as all the rest of a lookup. So the next line is only asked for,
-//! and read after the whole block.
+//! Questions are asked in groups of [`GROUP`], so that vectors can finish eight hashes at once, and a group's home lines are read
+//! [`AHEAD`] groups after they were asked for. What a line says is random, so a branch on it would be mispredicted: the
+//! answer is stored whatever it is, and the number of a question without one goes to a list. That list is worked off at the end: one
+//! probe in ten goes beyond its home line, and to wait for each next line would cost as much as all the rest.
 
 use crate::block::{BLOCK_PATHS, Query};
-use crate::isa::{InLine, Vectors};
-use warpath_core::hash::Key;
-use warpath_core::layout::Slot;
+use crate::hash;
+use crate::isa::Vectors;
+use warpath_core::hash::{Key, State};
+use warpath_core::layout::{self, Slot};
+use warpath_core::probe::home_pair;
 
-/// Paths between a path's hash and its probe: long enough for its line to come from memory.
-const AHEAD: usize = 32;
+const MAX_PATH: usize = layout::MAX_PATH as usize;
 
-/// What is asked, and what the answers are for. No closures: code that is not inlined loses the instruction set.
-pub(crate) trait Stage<V: Vectors> {
+/// Questions that are asked at once.
+pub(crate) const GROUP: usize = 8;
+
+/// Groups between the hash of a path and the read of its line: long enough for the line to come from memory.
+const AHEAD: usize = 8;
+
+/// What to look for: the string that a state stands for, continued by some bytes. There are position keys for all of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Piece<'a> {
+    state: Option<&'a State>,
+    bytes: &'a [u8],
+}
+
+impl<'a> Piece<'a> {
+    /// The empty string.
+    pub const NOTHING: Piece<'static> = Piece { state: None, bytes: &[] };
+
+    /// These bytes, from the root's empty state on where there is no other; `None` of more than a path and a start directory have.
+    #[inline(always)]
+    pub fn new(state: Option<&'a State>, bytes: &'a [u8]) -> Option<Piece<'a>> {
+        // Position keys are for twice as many bytes and a slash. With a record that nobody verified the state may have any length.
+        let fits = bytes.len() <= MAX_PATH && state.is_none_or(|state| state.length as usize <= MAX_PATH + 1);
+        fits.then_some(Piece { state, bytes })
+    }
+
+    /// What the bytes continue; `None` for the empty string, where absolute paths begin.
+    #[inline(always)]
+    pub fn state(&self) -> Option<&'a State> {
+        self.state
+    }
+
+    #[inline(always)]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// A question underway.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(16))]
+pub(crate) struct Asked {
+    /// The key's words.
+    pub words: [u32; 3],
+    /// The line that is to be read next.
+    pub line: u32,
+}
+
+/// What was found: a slot without its key, in one word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer(u64);
+
+impl Answer {
+    pub const MISSING: Answer = Answer(u64::MAX);
+
+    #[inline(always)]
+    pub fn of(slot: &Slot) -> Answer {
+        Answer(u64::from(slot.inode) << 32 | u64::from(slot.key2_kind))
+    }
+
+    #[inline(always)]
+    pub fn inode(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    #[inline(always)]
+    pub fn kind(self) -> u32 {
+        self.0 as u32 & layout::KIND_MASK
+    }
+
+    /// Whether there is no such entry. Empty slots of tables that nobody verified are no entries either.
+    #[inline(always)]
+    pub fn is_missing(self) -> bool {
+        self.inode() == layout::INVALID_INODE
+    }
+
+    /// A slot of this inode and kind.
+    #[inline(always)]
+    pub fn slot(self) -> Slot {
+        Slot { key0: 0, key1: 0, key2_kind: self.kind(), inode: self.inode() }
+    }
+}
+
+/// What is asked. No closures: code that is not inlined loses the instruction set.
+pub(crate) trait Questions<'p> {
     /// Number of questions, at most BLOCK_PATHS.
     fn len(&self) -> usize;
 
-    /// The key of question `i`, its home line asked for; `None` when there is nothing to ask, which is answered at once
-    /// as "not there". A note of 16 bits comes back with the answer.
-    ///
-    /// # Safety
-    /// The CPU has `V`'s instruction set.
-    unsafe fn ask(&mut self, i: usize) -> Option<(Key, u16)>;
-
-    /// Takes the slot of question `i`, or that there is none. Answers come in any order.
-    fn answer(&mut self, i: usize, note: u16, slot: Option<&Slot>);
+    /// What question `i` looks for; nothing where there is no such question.
+    fn piece(&mut self, i: usize) -> Piece<'p>;
 }
 
-/// A probe that has gone beyond its home line.
-#[derive(Clone, Copy)]
-struct Far {
-    key: Key,
-    line: u32,
-    i: u16,
-    note: u16,
+/// The questions of a block and what was found, by number.
+pub(crate) struct Probes {
+    asked: [Asked; BLOCK_PATHS],
+    answers: [Answer; BLOCK_PATHS],
+    /// Questions that their home line did not answer.
+    open: [u16; BLOCK_PATHS],
 }
 
-const NOWHERE: Far = Far { key: Key { words: [0; 3] }, line: 0, i: 0, note: 0 };
-
-/// Asks every question of a stage and hands over every answer.
-///
-/// # Safety
-/// The CPU has `V`'s instruction set.
-#[inline(always)]
-pub(crate) unsafe fn run<V: Vectors, T: Stage<V>>(query: &Query<'_>, stage: &mut T) {
-    let mut ring = [None; AHEAD];
-    let mut far = [NOWHERE; BLOCK_PATHS];
-    let mut n_far = 0;
-    for step in 0..stage.len() + AHEAD {
-        let place: &mut Option<(Key, u16)> = &mut ring[step % AHEAD];
-        if step >= AHEAD {
-            let i = step - AHEAD;
-            match *place {
-                None => stage.answer(i, 0, None),
-                Some((key, note)) => {
-                    let line = query.home_line(&key);
-                    // SAFETY: the instruction set is the caller's duty.
-                    match unsafe { query.read::<V>(line, &key) } {
-                        Read::Is(slot) => stage.answer(i, note, Some(slot)),
-                        Read::Missing => stage.answer(i, note, None),
-                        Read::Next(line) => {
-                            if let Some(place) = far.get_mut(n_far) {
-                                *place = Far { key, line: line as u32, i: i as u16, note };
-                                n_far += 1;
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        if step < stage.len() {
-            // SAFETY: as above.
-            *place = unsafe { stage.ask(step) };
+impl Probes {
+    pub fn new() -> Probes {
+        Probes {
+            asked: [Asked::default(); BLOCK_PATHS],
+            answers: [Answer::MISSING; BLOCK_PATHS],
+            open: [0; BLOCK_PATHS],
         }
     }
-    // Each round reads one more line of every probe that is not through. Tables that nobody verified may have no end.
-    for _ in 0..query.tables.params.probe_limit {
-        let mut n_left = 0;
-        for at in 0..n_far {
-            let probe = far[at];
-            // SAFETY: as above.
-            match unsafe { query.read::<V>(probe.line as usize, &probe.key) } {
-                Read::Is(slot) => stage.answer(usize::from(probe.i), probe.note, Some(slot)),
-                Read::Missing => stage.answer(usize::from(probe.i), probe.note, None),
-                Read::Next(line) => {
-                    far[n_left] = Far { line: line as u32, ..probe };
-                    n_left += 1;
-                }
-            }
-        }
-        n_far = n_left;
-        if n_far == 0 {
-            return;
-        }
-    }
-    for probe in &far[..n_far] {
-        stage.answer(usize::from(probe.i), probe.note, None);
-    }
-}
 
-/// What a line says of a key, and where to go on.
-pub(crate) enum Read<'a> {
-    /// The key's slot.
-    Is(&'a Slot),
-    /// The key is not in the table.
-    Missing,
-    /// The line is full of others; this is the next one, asked for.
-    Next(usize),
-}
+    /// The answers, in the order of the questions.
+    pub fn answers(&self) -> &[Answer; BLOCK_PATHS] {
+        &self.answers
+    }
 
-impl<'a> Query<'a> {
-    /// Reads one line of a key's probe.
+    /// Makes this question one without an answer.
+    pub fn forget(&mut self, number: u16) {
+        self.answers[usize::from(number) % BLOCK_PATHS] = Answer::MISSING;
+    }
+
+    /// Asks every question and notes every answer.
     ///
     /// # Safety
     /// The CPU has `V`'s instruction set.
     #[inline(always)]
-    pub unsafe fn read<V: Vectors>(&self, line: usize, key: &Key) -> Read<'a> {
-        let Some(slots) = self.lines.get(line) else { return Read::Missing };
-        // SAFETY: the instruction set is the caller's duty.
-        match unsafe { V::find_in_line(slots, key) } {
-            InLine::Found(at) => slots.get(at).map_or(Read::Missing, Read::Is),
-            InLine::Missing => Read::Missing,
-            InLine::Next => {
-                let next = if line + 1 == self.lines.len() { 0 } else { line + 1 };
-                V::prefetch(self.lines[next].as_ptr());
-                Read::Next(next)
+    pub unsafe fn run<'p, V: Vectors, Q: Questions<'p>>(&mut self, query: &Query<'_>, questions: &mut Q) {
+        let n = questions.len().min(BLOCK_PATHS);
+        let n_groups = n.div_ceil(GROUP);
+        let mut n_open = 0;
+        for step in 0..n_groups + AHEAD {
+            if step < n_groups {
+                let first = step * GROUP;
+                let Some(asked) = self.asked[first..].first_chunk_mut::<GROUP>() else { break };
+                // SAFETY: the instruction set is the caller's duty.
+                unsafe { V::ask(query, questions, first, asked) };
+                for asked in asked {
+                    query.prefetch::<V>(asked.line);
+                }
+            }
+            if step >= AHEAD {
+                let first = (step - AHEAD) * GROUP;
+                for number in first..(first + GROUP).min(n) {
+                    // SAFETY: as above.
+                    let (found, answer) = unsafe { query.find::<V>(&self.asked[number]) };
+                    self.answers[number] = answer;
+                    self.open[n_open % BLOCK_PATHS] = number as u16;
+                    n_open += usize::from(!found);
+                }
             }
         }
+        // SAFETY: as above.
+        unsafe { self.read_on::<V>(query, n_open) };
+    }
+
+    /// Goes on with the questions that their home line did not answer: each is missing where the line has room, else beyond it.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
+    #[inline(always)]
+    unsafe fn read_on<V: Vectors>(&mut self, query: &Query<'_>, n_open: usize) {
+        let mut n_far = 0;
+        for at in 0..n_open {
+            let number = self.open[at];
+            self.forget(number);
+            self.open[n_far] = number;
+            n_far += usize::from(!query.has_room(self.line(number)));
+        }
+        // Each round reads one more line of every probe that is not through. Tables that nobody verified may have no end.
+        for _ in 0..query.tables.params.probe_limit {
+            if n_far == 0 {
+                return;
+            }
+            for &number in &self.open[..n_far] {
+                let next = query.next_line(self.line(number));
+                self.asked[usize::from(number) % BLOCK_PATHS].line = next;
+                query.prefetch::<V>(next);
+            }
+            let mut n_left = 0;
+            for at in 0..n_far {
+                let number = self.open[at];
+                let asked = self.asked[usize::from(number) % BLOCK_PATHS];
+                // SAFETY: the instruction set is the caller's duty.
+                let (found, answer) = unsafe { query.find::<V>(&asked) };
+                self.answers[usize::from(number) % BLOCK_PATHS] =
+                    if found { answer } else { Answer::MISSING };
+                self.open[n_left] = number;
+                n_left += usize::from(!found & !query.has_room(asked.line));
+            }
+            n_far = n_left;
+        }
+    }
+
+    fn line(&self, number: u16) -> u32 {
+        self.asked[usize::from(number) % BLOCK_PATHS].line
+    }
+}
+
+impl Query<'_> {
+    /// The key and home line of a piece.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
+    #[inline(always)]
+    pub unsafe fn ask<V: Vectors>(&self, piece: &Piece<'_>) -> Asked {
+        // SAFETY: the instruction set is the caller's duty.
+        let Key { words } = unsafe { hash::key_of::<V>(self.tables.key, piece) };
+        Asked { words, line: home_pair(words[0], self.tables.params.n_pairs) / 2 }
+    }
+
+    /// Asks for a line to be brought into the cache.
+    #[inline(always)]
+    pub fn prefetch<V: Vectors>(&self, line: u32) {
+        V::prefetch(self.lines.as_ptr().wrapping_add(line as usize).cast());
+    }
+
+    /// What a question's line holds: whether its key is there, and if so, the answer.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
+    #[inline(always)]
+    pub unsafe fn find<V: Vectors>(&self, asked: &Asked) -> (bool, Answer) {
+        let Some(line) = self.lines.get(asked.line as usize) else { return (false, Answer::MISSING) };
+        // SAFETY: the instruction set is the caller's duty.
+        let matches = unsafe { V::matches(line, asked) };
+        // The last slot where none matches, so that there is something to read.
+        let at = (matches | 1 << 6).trailing_zeros() as usize / 2;
+        (matches != 0, Answer::of(&line[at % line.len()]))
+    }
+
+    /// Whether a key that belongs in this line and is not there is nowhere: a pair fills its first slot first.
+    #[inline(always)]
+    pub fn has_room(&self, line: u32) -> bool {
+        self.lines.get(line as usize).is_none_or(|line| line[1].is_empty() | line[3].is_empty())
+    }
+
+    /// The line that is read after this one.
+    #[inline(always)]
+    pub fn next_line(&self, line: u32) -> u32 {
+        if line as usize + 1 < self.lines.len() { line + 1 } else { 0 }
     }
 }

@@ -1,12 +1,14 @@
 //! 256-bit vectors: four units at a time, the last whole ones under a mask, the bytes behind them one by one.
 
 use super::portable::{add_unit, pad};
-use super::{InLine, Vectors};
+use super::{Marks, Vectors};
 use crate::block::{self, Query};
+use crate::probes::Asked;
 use crate::source::Source;
 use std::arch::x86_64::*;
+use std::ptr::from_ref;
 use warpath_core::OutcomesMut;
-use warpath_core::hash::{HashKey, Key};
+use warpath_core::hash::HashKey;
 use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::{KEY_LANE_WORDS, KIND_MASK, Slot};
 
@@ -81,68 +83,48 @@ impl Vectors for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn find_in_line(line: &[Slot; 4], key: &Key) -> InLine {
-        // SAFETY: the caller has the features; a line is 64 bytes.
+    unsafe fn matches(line: &[Slot; 4], asked: &Asked) -> u32 {
+        // SAFETY: the caller has the features; a line is 64 bytes, a question 16.
         unsafe {
-            let [k0, k1, k2] = key.words.map(|word| word as i32);
-            let wanted = _mm256_broadcastsi128_si256(_mm_setr_epi32(k0, k1, k2, 0));
-            let compared = _mm256_broadcastsi128_si256(_mm_setr_epi32(-1, -1, !(KIND_MASK as i32), 0));
-            // No closures here: code that is not inlined loses the instruction set.
+            let wanted = _mm256_broadcastsi128_si256(_mm_load_si128(from_ref(asked).cast()));
             let low = _mm256_loadu_si256(line.as_ptr().cast());
             let high = _mm256_loadu_si256(line.as_ptr().add(2).cast());
-            let same = equal_words(low, wanted, compared) | equal_words(high, wanted, compared) << 8;
-            let ones = _mm256_set1_epi32(-1);
-            let empty = equal_words(low, ones, ones) | equal_words(high, ones, ones) << 8;
-            InLine::of_words(same, empty)
+            let equal = equal_halves(low, wanted) | equal_halves(high, wanted) << 4;
+            equal & equal >> 1 & 0x55
         }
     }
 
     #[inline(always)]
-    unsafe fn looks_odd(bytes: &[u8]) -> bool {
-        let n = bytes.len();
-        if n < 33 {
-            // SAFETY: portable code needs no feature.
-            return unsafe { super::portable::Portable::looks_odd(bytes) };
-        }
-        // SAFETY: the caller has the features. Each step reads 32 bytes from `at` and from `at + 1`, and `at + 33 <= n`; the last
-        // step overlaps the one before.
+    unsafe fn marks(path: &[u8]) -> Marks {
+        let n = path.len().min(Marks::MAX);
+        let mut short = [0; 32];
+        let (block, n_block) = match path.get(..32) {
+            Some(_) => (path.as_ptr(), 32),
+            None => {
+                short[..n].copy_from_slice(&path[..n]);
+                (short.as_ptr(), n)
+            }
+        };
+        // SAFETY: the caller has the features. The first block is 32 bytes of the path or of the copy, and each further one ends within
+        // the path; the last overlaps the one before, whose bits it repeats.
         unsafe {
-            let mut odd = _mm256_setzero_si256();
-            let mut at = 0;
-            loop {
-                let block = _mm256_loadu_si256(bytes.as_ptr().add(at).cast());
-                let next = _mm256_loadu_si256(bytes.as_ptr().add(at + 1).cast());
-                let dotted = _mm256_or_si256(equal_bytes(next, b'/'), equal_bytes(next, b'.'));
-                odd = _mm256_or_si256(odd, _mm256_and_si256(equal_bytes(block, b'/'), dotted));
-                odd = _mm256_or_si256(odd, equal_bytes(block, 0));
-                if at + 33 == n {
-                    break;
-                }
-                at = (at + 32).min(n - 33);
+            let [mut slashes, mut dots, mut nuls] = marks_of(block);
+            nuls &= (1 << n_block) - 1;
+            let mut at = n_block;
+            while at < n {
+                let first = at.min(n - 32);
+                let more = marks_of(path.as_ptr().add(first));
+                slashes |= more[0] << first;
+                dots |= more[1] << first;
+                nuls |= more[2] << first;
+                at += 32;
             }
-            _mm256_testz_si256(odd, odd) == 0 || bytes[n - 1] == 0
+            Marks::new(slashes, dots, nuls)
         }
     }
 
     #[inline(always)]
-    unsafe fn last_slash(bytes: &[u8]) -> Option<usize> {
-        let mut end = bytes.len();
-        while end >= 32 {
-            // SAFETY: the caller has the features; the 32 bytes before `end` are there.
-            let slashes = unsafe {
-                let block = _mm256_loadu_si256(bytes.as_ptr().add(end - 32).cast());
-                _mm256_movemask_epi8(equal_bytes(block, b'/')) as u32
-            };
-            if slashes != 0 {
-                return Some(end - 32 + slashes.ilog2() as usize);
-            }
-            end -= 32;
-        }
-        bytes[..end].iter().rposition(|&byte| byte == b'/')
-    }
-
-    #[inline(always)]
-    fn prefetch(line: *const Slot) {
+    fn prefetch(line: *const u8) {
         // SAFETY: a prefetch of any address is harmless.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
     }
@@ -155,14 +137,28 @@ unsafe fn equal_bytes(block: __m256i, byte: u8) -> __m256i {
     unsafe { _mm256_cmpeq_epi8(block, _mm256_set1_epi8(byte as i8)) }
 }
 
-/// A bit for each of eight words: whether they are equal where `compared` has ones.
+/// A bit for each half of two slots: whether it equals the key's, inode and kind left out.
 #[inline(always)]
-unsafe fn equal_words(words: __m256i, wanted: __m256i, compared: __m256i) -> u32 {
+unsafe fn equal_halves(slots: __m256i, wanted: __m256i) -> u32 {
     // SAFETY: the caller has the features.
     unsafe {
-        let differing = _mm256_and_si256(_mm256_xor_si256(words, wanted), compared);
-        let equal = _mm256_cmpeq_epi32(differing, _mm256_setzero_si256());
-        _mm256_movemask_ps(_mm256_castsi256_ps(equal)) as u32
+        let compared = _mm256_set_epi64x(!KIND_MASK as i64, -1, !KIND_MASK as i64, -1);
+        let differing = _mm256_and_si256(_mm256_xor_si256(slots, wanted), compared);
+        let equal = _mm256_cmpeq_epi64(differing, _mm256_setzero_si256());
+        _mm256_movemask_pd(_mm256_castsi256_pd(equal)) as u32
+    }
+}
+
+/// A bit for each of 32 bytes that is a slash, a dot, a NUL.
+#[inline(always)]
+unsafe fn marks_of(bytes: *const u8) -> [u128; 3] {
+    // SAFETY: the caller has the features, and 32 bytes there.
+    unsafe {
+        let block = _mm256_loadu_si256(bytes.cast());
+        let slashes = _mm256_movemask_epi8(equal_bytes(block, b'/')) as u32;
+        let dots = _mm256_movemask_epi8(equal_bytes(block, b'.')) as u32;
+        let nuls = _mm256_movemask_epi8(equal_bytes(block, 0)) as u32;
+        [slashes.into(), dots.into(), nuls.into()]
     }
 }
 

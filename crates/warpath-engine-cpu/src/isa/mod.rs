@@ -10,9 +10,10 @@ mod portable;
 
 use crate::block::{self, Query};
 use crate::keys;
+use crate::probes::{Asked, GROUP, Questions};
 use crate::source::Source;
 use warpath_core::OutcomesMut;
-use warpath_core::hash::{HashKey, Key};
+use warpath_core::hash::HashKey;
 use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::Slot;
 
@@ -24,57 +25,57 @@ pub(crate) trait Vectors: Copy {
     /// The CPU has the instruction set, and `first_unit` plus the units of `bytes` is at most KEY_UNITS.
     unsafe fn sums(key: HashKey<'_>, first_unit: usize, bytes: &[u8]) -> [u64; 3];
 
-    /// Where in a line of four slots the key's is, if it is there.
-    ///
-    /// # Safety
-    /// The CPU has the instruction set.
-    unsafe fn find_in_line(line: &[Slot; 4], key: &Key) -> InLine;
-
-    /// Whether the bytes hold a NUL, or a slash before a slash or a dot.
-    ///
-    /// # Safety
-    /// The CPU has the instruction set.
-    unsafe fn looks_odd(bytes: &[u8]) -> bool;
-
-    /// Where the last slash is.
+    /// The keys and home lines of a group of questions, those from number `first` on.
     ///
     /// # Safety
     /// The CPU has the instruction set.
     #[inline(always)]
-    unsafe fn last_slash(bytes: &[u8]) -> Option<usize> {
-        bytes.iter().rposition(|&byte| byte == b'/')
+    unsafe fn ask<'p, Q: Questions<'p>>(
+        query: &Query<'_>,
+        questions: &mut Q,
+        first: usize,
+        asked: &mut [Asked; GROUP],
+    ) {
+        for (i, asked) in asked.iter_mut().enumerate() {
+            // SAFETY: the instruction set is the caller's duty.
+            *asked = unsafe { query.ask::<Self>(&questions.piece(first + i)) };
+        }
     }
 
-    /// Asks for the line to be brought into the cache.
-    fn prefetch(line: *const Slot);
+    /// Which of a line's slots hold the key: bit `2 * i` for slot `i`. No branch; an empty slot may be among them where nobody
+    /// verified the tables.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn matches(line: &[Slot; 4], asked: &Asked) -> u32;
+
+    /// What a path of at most [`Marks::MAX`] bytes is made of.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn marks(path: &[u8]) -> Marks;
+
+    /// Asks for the line of this address to be brought into the cache, if there is one.
+    fn prefetch(line: *const u8);
 }
 
-/// What a line says of a key.
+/// Where the slashes of a path are, and whether it may have components that are no names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum InLine {
-    /// The key's slot is this one of the four.
-    Found(usize),
-    /// The key is not in the table: the line has room.
-    Missing,
-    /// The line is full of others.
-    Next,
+pub(crate) struct Marks {
+    /// A bit for each byte that is a slash.
+    pub slashes: u128,
+    /// Whether there is a NUL, or a slash before a slash or a dot.
+    pub odd: bool,
 }
 
-impl InLine {
-    /// What a line says, from a bit for each of its sixteen words: whether it equals the key's word (of which the fourth always does), and
-    /// whether it is the inode of an empty slot. An empty slot's words don't count, whatever they are.
-    #[cfg(target_arch = "x86_64")]
+impl Marks {
+    /// Bytes of the longest path that marks describe.
+    pub const MAX: usize = 128;
+
+    /// From a bit for each byte that is a slash, a dot, a NUL.
     #[inline(always)]
-    fn of_words(equal: u32, empty: u32) -> InLine {
-        let (pairs, empty) = (equal & equal >> 1, empty & 0x8888);
-        let found = pairs & pairs >> 2 & 0x1111 & !(empty >> 3);
-        if found != 0 {
-            InLine::Found(found.trailing_zeros() as usize / 4)
-        } else if empty != 0 {
-            InLine::Missing
-        } else {
-            InLine::Next
-        }
+    pub fn new(slashes: u128, dots: u128, nuls: u128) -> Marks {
+        Marks { slashes, odd: nuls | (slashes & (slashes | dots) >> 1) != 0 }
     }
 }
 
@@ -85,7 +86,7 @@ pub enum Isa {
     Portable,
     /// 256-bit vectors of x86-64.
     Avx2,
-    /// 512-bit vectors of x86-64 (F, BW), with byte masks.
+    /// 512-bit vectors of x86-64 (F, BW, DQ), with byte masks.
     Avx512,
     /// 128-bit vectors of AArch64.
     Neon,
@@ -110,6 +111,7 @@ impl Isa {
             Isa::Avx512 => {
                 is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("bmi2")
             }
             #[cfg(target_arch = "aarch64")]

@@ -1,12 +1,13 @@
 //! 128-bit vectors: two units at a time, the bytes behind them one unit at a time.
 
 use super::portable::{Portable, add_unit, pad};
-use super::{InLine, Vectors};
+use super::{Marks, Vectors};
 use crate::block::{self, Query};
+use crate::probes::Asked;
 use crate::source::Source;
 use std::arch::aarch64::*;
 use warpath_core::OutcomesMut;
-use warpath_core::hash::{HashKey, Key};
+use warpath_core::hash::HashKey;
 use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::{KEY_LANE_WORDS, Slot};
 
@@ -66,19 +67,19 @@ impl Vectors for Neon {
     }
 
     #[inline(always)]
-    unsafe fn find_in_line(line: &[Slot; 4], key: &Key) -> InLine {
+    unsafe fn matches(line: &[Slot; 4], asked: &Asked) -> u32 {
         // SAFETY: portable code needs no feature.
-        unsafe { Portable::find_in_line(line, key) }
+        unsafe { Portable::matches(line, asked) }
     }
 
     #[inline(always)]
-    unsafe fn looks_odd(bytes: &[u8]) -> bool {
+    unsafe fn marks(path: &[u8]) -> Marks {
         // SAFETY: portable code needs no feature.
-        unsafe { Portable::looks_odd(bytes) }
+        unsafe { Portable::marks(path) }
     }
 
     #[inline(always)]
-    fn prefetch(line: *const Slot) {
+    fn prefetch(line: *const u8) {
         // SAFETY: a prefetch of any address is harmless.
         unsafe { std::arch::asm!("prfm pldl1keep, [{}]", in(reg) line, options(nostack, preserves_flags)) }
     }

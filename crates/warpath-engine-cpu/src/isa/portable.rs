@@ -1,9 +1,9 @@
 //! Plain Rust: what the vector code must agree with.
 
-use super::{InLine, Vectors};
-use warpath_core::hash::{HashKey, Key};
-use warpath_core::layout::{KEY_LANE_WORDS, Slot};
-use warpath_core::probe::holds;
+use super::{Marks, Vectors};
+use crate::probes::Asked;
+use warpath_core::hash::HashKey;
+use warpath_core::layout::{KEY_LANE_WORDS, KIND_MASK, Slot};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
@@ -23,27 +23,29 @@ impl Vectors for Portable {
     }
 
     #[inline(always)]
-    unsafe fn find_in_line(line: &[Slot; 4], key: &Key) -> InLine {
-        match line.iter().position(|slot| holds(slot, key) && !slot.is_empty()) {
-            Some(at) => InLine::Found(at),
-            None if line.iter().any(Slot::is_empty) => InLine::Missing,
-            None => InLine::Next,
+    unsafe fn matches(line: &[Slot; 4], asked: &Asked) -> u32 {
+        let [k0, k1, k2] = asked.words;
+        let mut bits = 0;
+        for (i, slot) in line.iter().enumerate() {
+            let differing = (slot.key0 ^ k0) | (slot.key1 ^ k1) | ((slot.key2_kind ^ k2) & !KIND_MASK);
+            bits |= u32::from(differing == 0) << (2 * i);
         }
+        bits
     }
 
     #[inline(always)]
-    unsafe fn looks_odd(bytes: &[u8]) -> bool {
-        let Some((&last, before)) = bytes.split_last() else { return false };
-        // Over all bytes without a branch, so that it vectorises.
-        let mut odd = last == 0;
-        for (&byte, &next) in before.iter().zip(&bytes[1..]) {
-            odd |= (byte == 0) | ((byte == b'/') & ((next == b'/') | (next == b'.')));
+    unsafe fn marks(path: &[u8]) -> Marks {
+        let [mut slashes, mut dots, mut nuls] = [0; 3];
+        for (i, &byte) in path.iter().take(Marks::MAX).enumerate() {
+            slashes |= u128::from(byte == b'/') << i;
+            dots |= u128::from(byte == b'.') << i;
+            nuls |= u128::from(byte == 0) << i;
         }
-        odd
+        Marks::new(slashes, dots, nuls)
     }
 
     #[inline(always)]
-    fn prefetch(_line: *const Slot) {}
+    fn prefetch(_line: *const u8) {}
 }
 
 /// Fewer than 8 bytes as a zero-padded unit.

@@ -1,11 +1,15 @@
 //! 512-bit vectors: eight units at a time, the last ones under a byte mask, so nothing outside a path is read.
 
-use super::{InLine, Vectors};
+mod group;
+
+use super::{Marks, Vectors};
 use crate::block::{self, Query};
+use crate::probes::{Asked, GROUP, Questions};
 use crate::source::Source;
 use std::arch::x86_64::*;
+use std::ptr::from_ref;
 use warpath_core::OutcomesMut;
-use warpath_core::hash::{HashKey, Key};
+use warpath_core::hash::HashKey;
 use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::{KEY_LANE_WORDS, KIND_MASK, Slot};
 
@@ -15,8 +19,8 @@ pub(crate) struct Avx512;
 /// Resolves paths.
 ///
 /// # Safety
-/// The CPU has AVX-512 F and BW, and BMI2.
-#[target_feature(enable = "avx512f,avx512bw,bmi2,popcnt,lzcnt")]
+/// The CPU has AVX-512 F, BW and DQ, and BMI2.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,bmi2,popcnt,lzcnt")]
 pub(crate) unsafe fn run<S: Source>(tables: &TablesView<'_>, plan: &Plan, source: S, out: OutcomesMut<'_>) {
     block::run::<Avx512, S>(tables, plan, source, out);
 }
@@ -24,8 +28,8 @@ pub(crate) unsafe fn run<S: Source>(tables: &TablesView<'_>, plan: &Plan, source
 /// Writes the keys of whole paths.
 ///
 /// # Safety
-/// The CPU has AVX-512 F and BW, and BMI2.
-#[target_feature(enable = "avx512f,avx512bw,bmi2,popcnt,lzcnt")]
+/// The CPU has AVX-512 F, BW and DQ, and BMI2.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,bmi2,popcnt,lzcnt")]
 pub(crate) unsafe fn keys<S: Source>(query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
     // SAFETY: the instruction set is the caller's duty.
     unsafe { crate::keys::run::<Avx512, S>(query, source, keys) }
@@ -63,65 +67,55 @@ impl Vectors for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn find_in_line(line: &[Slot; 4], key: &Key) -> InLine {
-        // SAFETY: the caller has the features; a line is 64 bytes.
+    unsafe fn ask<'p, Q: Questions<'p>>(
+        query: &Query<'_>,
+        questions: &mut Q,
+        first: usize,
+        asked: &mut [Asked; GROUP],
+    ) {
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe { group::ask(query, questions, first, asked) }
+    }
+
+    #[inline(always)]
+    unsafe fn matches(line: &[Slot; 4], asked: &Asked) -> u32 {
+        // SAFETY: the caller has the features; a line is 64 bytes, a question 16.
         unsafe {
             let slots = _mm512_loadu_si512(line.as_ptr().cast());
-            let [k0, k1, k2] = key.words.map(|word| word as i32);
-            let wanted = _mm512_broadcast_i32x4(_mm_setr_epi32(k0, k1, k2, 0));
-            let compared = _mm512_broadcast_i32x4(_mm_setr_epi32(-1, -1, !(KIND_MASK as i32), 0));
-            let same = u32::from(_mm512_testn_epi32_mask(_mm512_xor_si512(slots, wanted), compared));
-            let empty = u32::from(_mm512_cmpeq_epi32_mask(slots, _mm512_set1_epi32(-1)));
-            InLine::of_words(same, empty)
+            let wanted = _mm512_broadcast_i32x4(_mm_load_si128(from_ref(asked).cast()));
+            // Inode and kind are left out.
+            let compared = _mm512_broadcast_i32x4(_mm_set_epi64x(!KIND_MASK as i64, -1));
+            let equal = u32::from(_mm512_testn_epi64_mask(_mm512_xor_si512(slots, wanted), compared));
+            equal & equal >> 1 & 0x55
         }
     }
 
     #[inline(always)]
-    unsafe fn looks_odd(bytes: &[u8]) -> bool {
-        // SAFETY: the caller has the features. Masked loads touch only `bytes`; the block of following bytes is one shorter.
+    unsafe fn marks(path: &[u8]) -> Marks {
+        let n = path.len().min(Marks::MAX) as u32;
+        // SAFETY: the caller has the features. Masked loads touch only the path's bytes.
         unsafe {
-            let mut odd = 0;
-            let mut at = 0;
-            while at < bytes.len() {
-                let n = (bytes.len() - at).min(65) as u32;
-                let here = _bzhi_u64(!0, n.min(64));
-                let block = _mm512_maskz_loadu_epi8(here, bytes.as_ptr().add(at).cast());
-                let next = _mm512_maskz_loadu_epi8(
-                    _bzhi_u64(!0, n - 1),
-                    bytes.as_ptr().add(at).wrapping_add(1).cast(),
-                );
-                odd |= equal_bytes(block, 0) & here;
-                odd |= equal_bytes(block, b'/') & (equal_bytes(next, b'/') | equal_bytes(next, b'.'));
-                at += 64;
-            }
-            odd != 0
+            let (low, high) = (_bzhi_u64(!0, n), _bzhi_u64(!0, n.saturating_sub(64)));
+            let first = _mm512_maskz_loadu_epi8(low, path.as_ptr().cast());
+            let second = _mm512_maskz_loadu_epi8(high, path.as_ptr().wrapping_add(64).cast());
+            Marks::new(
+                wide(equal_bytes(first, b'/'), equal_bytes(second, b'/')),
+                wide(equal_bytes(first, b'.'), equal_bytes(second, b'.')),
+                wide(equal_bytes(first, 0) & low, equal_bytes(second, 0) & high),
+            )
         }
     }
 
     #[inline(always)]
-    unsafe fn last_slash(bytes: &[u8]) -> Option<usize> {
-        let mut end = bytes.len();
-        while end > 0 {
-            let n = end.min(64);
-            // SAFETY: the caller has the features. The masked load touches only `bytes[end - n..end]`.
-            let slashes = unsafe {
-                let here = _bzhi_u64(!0, n as u32);
-                let block = _mm512_maskz_loadu_epi8(here, bytes.as_ptr().add(end - n).cast());
-                equal_bytes(block, b'/')
-            };
-            if slashes != 0 {
-                return Some(end - n + slashes.ilog2() as usize);
-            }
-            end -= n;
-        }
-        None
-    }
-
-    #[inline(always)]
-    fn prefetch(line: *const Slot) {
+    fn prefetch(line: *const u8) {
         // SAFETY: a prefetch of any address is harmless.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
     }
+}
+
+#[inline(always)]
+fn wide(low: u64, high: u64) -> u128 {
+    u128::from(low) | u128::from(high) << 64
 }
 
 /// A bit for each byte that is this one.

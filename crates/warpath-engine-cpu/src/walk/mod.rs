@@ -1,0 +1,186 @@
+//! The exact answer for what the direct probe missed: a search over the prefixes of each path, many paths in step.
+//!
+//! What exists is a prefix: when a prefix of a path is an entry's canonical path, so are all shorter ones, and they are directories.
+//! So the longest prefix that exists is found by bisection: first the whole path's parent (most misses lack only their last
+//! component), then halves. If it is a directory, the component behind it is missing; if it is a symbolic link, the walk jumps
+//! to where that leads and goes on with the rest. Each round asks one prefix of every path that is underway; then the paths are sorted
+//! by what was found, so that each kind is dealt with in a loop of its own, without branches that nobody can predict.
+//!
+//! Paths with `.`, `..`, `//` or NUL, and tables with a rename that is not re-keyed, are left to [`resolve::walk`].
+
+mod task;
+
+use crate::block::{BLOCK_PATHS, Block, Numbers, Query};
+use crate::isa::Vectors;
+use crate::probes::{Answer, Piece, Probes, Questions};
+use crate::source::Source;
+use task::{Begun, Task};
+use warpath_core::{OutcomesMut, layout, resolve};
+
+/// Paths that are underway at once.
+const TASKS: usize = 256;
+
+/// The paths that are walked, and which of them are underway.
+pub(crate) struct Tasks {
+    tasks: [Task; TASKS],
+    underway: Numbers,
+    /// Those that go on to the next round.
+    next: Numbers,
+    found: ByKind,
+}
+
+impl Tasks {
+    pub fn new() -> Tasks {
+        Tasks {
+            tasks: [const { Task::IDLE }; TASKS],
+            underway: Numbers::new(),
+            next: Numbers::new(),
+            found: ByKind { places: [[0; TASKS]; N_FOUND], lens: [0; N_FOUND] },
+        }
+    }
+}
+
+/// Answers the paths of these numbers.
+///
+/// # Safety
+/// The CPU has `V`'s instruction set.
+#[inline(always)]
+pub(crate) unsafe fn run<V: Vectors, S: Source>(
+    query: &Query<'_>,
+    block: &Block<S>,
+    numbers: &[u16],
+    tasks: &mut Tasks,
+    probes: &mut Probes,
+    out: &mut OutcomesMut<'_>,
+) {
+    for numbers in numbers.chunks(TASKS) {
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe { tasks.begin::<V, S>(query, block, numbers, out) };
+        while !tasks.underway.as_slice().is_empty() {
+            let mut prefixes = Prefixes { block, tasks: &tasks.tasks, underway: tasks.underway.as_slice() };
+            // SAFETY: as above.
+            unsafe { probes.run::<V, _>(query, &mut prefixes) };
+            tasks.advance(query, block, probes.answers(), out);
+        }
+    }
+}
+
+impl Tasks {
+    /// Begins the walk of these paths; answers those that need none.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
+    #[inline(always)]
+    unsafe fn begin<V: Vectors, S: Source>(
+        &mut self,
+        query: &Query<'_>,
+        block: &Block<S>,
+        numbers: &[u16],
+        out: &mut OutcomesMut<'_>,
+    ) {
+        self.underway.clear();
+        for (&number, task) in numbers.iter().zip(0..) {
+            // SAFETY: the instruction set is the caller's duty.
+            let begun = unsafe { self.tasks[task].begin::<V, S>(query, block, number) };
+            match begun {
+                Begun::Underway => self.underway.push(task),
+                Begun::Answered(outcome) => out.set(usize::from(number), outcome),
+                Begun::Odd => {
+                    let path = block.path(usize::from(number));
+                    out.set(usize::from(number), resolve::walk(query.tables, query.plan, path));
+                }
+            }
+        }
+    }
+
+    /// Takes in the answers of a round: writes the outcomes of paths that are through; the others choose their next prefix.
+    #[inline(always)]
+    fn advance<S: Source>(
+        &mut self,
+        query: &Query<'_>,
+        block: &Block<S>,
+        answers: &[Answer; BLOCK_PATHS],
+        out: &mut OutcomesMut<'_>,
+    ) {
+        let Tasks { tasks, underway, next, found } = self;
+        next.clear();
+        found.sort(&answers[..underway.as_slice().len()]);
+        for kind in [MISSING, DIRECTORY, LINK, FILE] {
+            for &place in found.of(kind) {
+                let Some(&number) = underway.as_slice().get(usize::from(place)) else { continue };
+                let task = &mut tasks[usize::from(number) % TASKS];
+                let answer = answers[usize::from(place) % BLOCK_PATHS];
+                let ended = match kind {
+                    MISSING => task.miss(query, block),
+                    DIRECTORY => task.enter(query, block, answer),
+                    LINK => task.follow(query, block, answer),
+                    _ => Some(task.end_at(query, answer)),
+                };
+                match ended {
+                    Some(outcome) => out.set(usize::from(task.number), outcome),
+                    None => next.push(usize::from(number)),
+                }
+            }
+        }
+        std::mem::swap(underway, next);
+    }
+}
+
+/// What every path underway asks next.
+struct Prefixes<'q, S> {
+    block: &'q Block<S>,
+    tasks: &'q [Task; TASKS],
+    underway: &'q [u16],
+}
+
+impl<'q, S: Source> Questions<'q> for Prefixes<'q, S> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.underway.len()
+    }
+
+    #[inline(always)]
+    fn piece(&mut self, i: usize) -> Piece<'q> {
+        let Some(&number) = self.underway.get(i) else { return Piece::NOTHING };
+        let task = &self.tasks[usize::from(number) % TASKS];
+        task.piece(self.block)
+    }
+}
+
+const MISSING: usize = 0;
+const DIRECTORY: usize = 1;
+const LINK: usize = 2;
+/// A file, or anything else that is no directory.
+const FILE: usize = 3;
+const N_FOUND: usize = 4;
+
+/// Answers sorted by what was found.
+struct ByKind {
+    /// Places in the list of answers.
+    places: [[u16; TASKS]; N_FOUND],
+    lens: [usize; N_FOUND],
+}
+
+impl ByKind {
+    /// Sorts at most TASKS answers, without a branch.
+    #[inline(always)]
+    fn sort(&mut self, answers: &[Answer]) {
+        self.lens = [0; N_FOUND];
+        for (place, answer) in answers.iter().enumerate() {
+            let found = match answer.kind() {
+                layout::KIND_DIRECTORY => DIRECTORY,
+                layout::KIND_SYMLINK => LINK,
+                _ => FILE,
+            };
+            let found = if answer.is_missing() { MISSING } else { found };
+            let len = &mut self.lens[found];
+            self.places[found][*len % TASKS] = place as u16;
+            *len += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn of(&self, found: usize) -> &[u16] {
+        &self.places[found][..self.lens[found].min(TASKS)]
+    }
+}
