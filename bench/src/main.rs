@@ -2,6 +2,7 @@
 //!
 //! | command | what it measures |
 //! |---|---|
+//! | `api` | `GpuFilesystem` and the batcher against their targets |
 //! | `core` | the CPU engine against its targets: two rivals in the same run, memory, build rate |
 //! | `files` | index files, scans and the whole command against their targets |
 //! | `instructions` | instructions a path of the CPU engine, held to bounds |
@@ -9,6 +10,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod allocations;
+mod api;
 mod core;
 mod files;
 mod instructions;
@@ -30,6 +32,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// `GpuFilesystem` and the batcher: batches beside single calls, many tasks, choice of engines.
+    Api(api::Arguments),
     /// The CPU engine against its targets and the two rivals that they name.
     Core(core::Arguments),
     /// Index files, scans and the whole command against their targets.
@@ -43,6 +47,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
+        Command::Api(arguments) => api::run(&arguments),
         Command::Core(arguments) => core::run(&arguments),
         Command::Files(arguments) => files::run(&arguments),
         Command::Instructions(arguments) => instructions::run(&arguments),

@@ -1,10 +1,12 @@
 //! The batcher's state, and who runs a batch.
 //!
-//! A request that finds the engine free is run by its own thread at once (it *leads*), with whatever has queued up: at a low load
-//! nobody is woken. Where requests may not lead (their future must return at once and the engine is a device, or a time-out
-//! collects company), or so many batches are under way, workers do it: threads that are started when there is work and end when
-//! there has been none for a while.
+//! A few paths for the CPU need no batch ([`AtOnce`]). A request whose thread waits anyway, and that finds the engine free, is run by that
+//! thread (it *leads*), with whatever has queued up: at a low load nobody is woken. For the others (their future must return at
+//! once, or a time-out collects company, or so many batches are under way) workers do it: threads that are started when there is
+//! work and end when there has been none for a while. A worker looks out for a moment before it sleeps where work comes so fast: to
+//! wake a thread takes longer than most batches.
 
+use super::at_once::{AtOnce, MOST_PATHS};
 use super::numbers::{Metrics, Numbers};
 use super::queue::{Batch, Lanes, Next, Queued};
 use super::request::Request;
@@ -14,6 +16,7 @@ use crate::filesystem::GpuFilesystem;
 use crate::reply::Reply;
 use crate::{Error, PathBuffer};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -22,11 +25,8 @@ use warpath_core::{EngineError, Options, Outcome, Outcomes};
 /// A worker with nothing to do ends after this.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// Paths that a future's own thread resolves on the CPU before the future is returned: a few microseconds.
-const MOST_AT_ONCE: usize = 64;
-
-/// Batches that a leading thread runs for others after its own.
-const ROUNDS_FOR_OTHERS: usize = 1;
+/// A worker looks out for work this long before it sleeps, if the last one came within that time.
+const LOOK_OUT: Duration = Duration::from_micros(50);
 
 pub(crate) struct Inner {
     pub fs: GpuFilesystem,
@@ -38,6 +38,9 @@ pub(crate) struct Inner {
     /// For shutdown: nothing waits and nothing runs.
     idle: Condvar,
     timer: Timer,
+    at_once: AtOnce,
+    /// Whether a request has come since the worker that looks out began to.
+    has_come: AtomicBool,
     pub(super) metrics: Metrics,
 }
 
@@ -48,6 +51,8 @@ struct State {
     closed: bool,
     n_workers: usize,
     n_idle_workers: usize,
+    /// A worker is awake and looks out for work.
+    looks_out: bool,
     /// When a worker looks again by itself.
     next_look: Option<Instant>,
     tasks_for_room: Vec<Waker>,
@@ -57,7 +62,7 @@ struct State {
 
 /// What became of a request.
 pub(super) enum Admission {
-    /// The caller answers it alone, then calls [`Inner::lead_on`].
+    /// The caller answers it alone, by [`Inner::answer`].
     Lead(Request),
     /// The caller runs this batch; its own request is among those that wait.
     Run(Batch, Arc<Reply<Outcomes>>),
@@ -77,6 +82,7 @@ pub(super) enum Caller {
 
 impl Inner {
     pub fn new(fs: GpuFilesystem, settings: Settings) -> Arc<Inner> {
+        let at_once = AtOnce::new(settings.timeout.is_zero());
         let state = State {
             settings,
             lanes: Lanes::default(),
@@ -84,6 +90,7 @@ impl Inner {
             closed: false,
             n_workers: 0,
             n_idle_workers: 0,
+            looks_out: false,
             next_look: None,
             tasks_for_room: vec![],
             n_threads_for_room: 0,
@@ -96,11 +103,13 @@ impl Inner {
             room: Condvar::new(),
             idle: Condvar::new(),
             timer: Timer::default(),
+            at_once,
+            has_come: AtomicBool::new(false),
             metrics: Metrics::default(),
         })
     }
 
-    /// Answers one path if nothing stands before it. `None` when it has to queue up; it is not counted then.
+    /// Answers one path if the caller's thread shall do it now. `None` when it has to queue up; it is not counted then.
     #[inline]
     pub(super) fn lookup_at_once(
         self: &Arc<Self>,
@@ -108,18 +117,48 @@ impl Inner {
         options: &Options,
         caller: Caller,
     ) -> Option<Result<Outcome, Error>> {
+        if self.takes_at_once(1) {
+            let result = self.fs.core().resolve_path(path, options);
+            self.count_at_once(result.is_ok());
+            return Some(result);
+        }
         let mut state = self.lock();
-        if state.closed || !self.may_lead(&state, 1, caller) || !state.lanes.is_empty() {
+        if !state.may_lead(caller) {
             return None;
         }
         state.numbers.requests += 1;
-        state.begin_immediate();
+        state.begin_alone();
         drop(state);
         self.metrics.requests.increment(1);
         self.metrics.immediate.increment(1);
         let result = self.fs.core().resolve_path(path, options);
-        self.lead_on(result.is_ok());
+        self.end_alone(result.is_ok());
         Some(result)
+    }
+
+    /// Answers a request if the caller's thread shall do it now. `None` when it has to queue up; it is not counted then.
+    pub(super) fn answer_at_once(&self, request: &Request) -> Option<Result<Outcomes, Error>> {
+        if !self.takes_at_once(request.len()) || request.deadline.is_some_and(|at| at <= Instant::now()) {
+            return None;
+        }
+        let result = self.fs.resolve(request.paths.as_batch(), &request.options);
+        self.count_at_once(result.is_ok());
+        Some(result)
+    }
+
+    /// Whether the CPU answers so many paths, and so fast that they need no batch.
+    #[inline]
+    fn takes_at_once(&self, n_paths: usize) -> bool {
+        n_paths <= MOST_PATHS && self.at_once.is_open() && self.fs.core().router.is_immediate(n_paths)
+    }
+
+    fn count_at_once(&self, is_ok: bool) {
+        self.at_once.count(is_ok);
+        self.metrics.requests.increment(1);
+        self.metrics.immediate.increment(1);
+        if !is_ok {
+            self.metrics.failed.increment(1);
+        }
     }
 
     /// Takes a request in. `again` for one that has been told [`Admission::Full`] before; `waker` is woken when there is room.
@@ -140,9 +179,10 @@ impl Inner {
             self.metrics.failed.increment(1);
             return Err(Error::Closed);
         }
-        let may_lead = self.may_lead(&state, request.len(), caller) && request.deadline.is_none();
-        if may_lead && state.lanes.is_empty() {
-            state.begin_immediate();
+        // Not with a deadline: an engine that takes longer can't be left.
+        let may_lead = state.may_lead(caller) && request.deadline.is_none();
+        if may_lead {
+            state.begin_alone();
             self.metrics.immediate.increment(1);
             return Ok(Admission::Lead(request));
         }
@@ -161,8 +201,8 @@ impl Inner {
         let reply = Reply::new();
         let deadline = request.deadline;
         state.lanes.push(Queued { request, reply: Arc::clone(&reply), since: now });
-        let nobody_comes = !self.call_worker(&mut state, now, may_lead);
-        let admission = match (may_lead || nobody_comes).then(|| self.take(&mut state, now)).flatten() {
+        let nobody_comes = !self.call_worker(&mut state, now);
+        let admission = match nobody_comes.then(|| self.take(&mut state, now)).flatten() {
             Some(batch) => Admission::Run(batch, reply),
             None => Admission::Queued(reply),
         };
@@ -218,48 +258,46 @@ impl Inner {
     /// Answers a request alone, by the thread that leads.
     pub fn answer(self: &Arc<Self>, request: &Request) -> Result<Outcomes, Error> {
         let result = self.fs.resolve(request.paths.as_batch(), &request.options);
-        self.lead_on(result.is_ok());
+        self.end_alone(result.is_ok());
         result
     }
 
-    /// Runs a batch, and a little of what came meanwhile.
-    pub(super) fn lead(self: &Arc<Self>, batch: Batch) {
-        let mut next = Some(batch);
-        let mut rounds = ROUNDS_FOR_OTHERS;
-        while let Some(batch) = next {
-            self.run(batch);
-            next = self.finish(rounds > 0);
-            rounds = rounds.saturating_sub(1);
-        }
-    }
-
     /// Ends an answer that a leading thread gave by itself.
-    fn lead_on(self: &Arc<Self>, is_ok: bool) {
+    fn end_alone(self: &Arc<Self>, is_ok: bool) {
         let mut state = self.lock();
         if is_ok {
             state.numbers.answered += 1;
         } else {
             state.numbers.failed += 1;
         }
-        if state.lanes.is_empty() && !state.closed {
-            state.in_flight -= 1;
-            return;
-        }
         drop(state);
-        if let Some(batch) = self.finish(true) {
+        if !is_ok {
+            self.metrics.failed.increment(1);
+        }
+        if let Some(batch) = self.finish() {
             self.lead(batch);
         }
     }
 
-    /// One batch less is under way. Returns the next one where the caller shall run it: because it `may`, or nobody else will.
-    fn finish(self: &Arc<Self>, may: bool) -> Option<Batch> {
+    /// Runs a batch, and where nobody else will, those that came meanwhile.
+    pub(super) fn lead(self: &Arc<Self>, batch: Batch) {
+        let mut next = Some(batch);
+        while let Some(batch) = next {
+            self.run(batch);
+            next = self.finish();
+        }
+    }
+
+    /// One batch less is under way. Returns the next one where nobody else will run it.
+    fn finish(self: &Arc<Self>) -> Option<Batch> {
         let mut state = self.lock();
         state.in_flight -= 1;
+        if state.lanes.is_empty() && !state.closed {
+            return None;
+        }
         let now = Instant::now();
-        let n_paths = state.lanes.n_paths();
-        let may = may && n_paths <= MOST_AT_ONCE && self.fs.core().router.is_immediate(n_paths);
-        let nobody_comes = !self.call_worker(&mut state, now, may);
-        let batch = (nobody_comes || may).then(|| self.take(&mut state, now)).flatten();
+        let nobody_comes = !self.call_worker(&mut state, now);
+        let batch = nobody_comes.then(|| self.take(&mut state, now)).flatten();
         if state.is_idle() {
             self.idle.notify_all();
         }
@@ -302,14 +340,18 @@ impl Inner {
         }
     }
 
-    /// Sees to it that a worker takes what waits, unless the caller `takes` what can go now. Returns whether somebody will.
-    fn call_worker(self: &Arc<Self>, state: &mut State, now: Instant, takes: bool) -> bool {
+    /// Sees to it that a worker takes what waits. Returns whether one will.
+    fn call_worker(self: &Arc<Self>, state: &mut State, now: Instant) -> bool {
         let wanted = match state.lanes.next(&state.settings, state.closed, now) {
             Next::Never => false,
-            Next::Now(..) => !takes && state.in_flight < state.settings.max_in_flight,
+            Next::Now(..) => state.in_flight < state.settings.max_in_flight,
             Next::At(at) => state.next_look.is_none_or(|look| at < look),
         };
         if !wanted {
+            return true;
+        }
+        if state.looks_out {
+            self.has_come.store(true, Ordering::Release);
             return true;
         }
         if state.n_idle_workers > 0 {
@@ -329,10 +371,17 @@ impl Inner {
     /// A worker's life.
     fn work(self: &Arc<Self>) {
         let mut state = self.lock();
+        // Since when there is nothing to do, and how long that was the last time.
+        let mut idle_since: Option<Instant> = None;
+        let mut last_idle = Duration::MAX;
         loop {
             let now = Instant::now();
             if let Some(batch) = self.take(&mut state, now) {
-                self.call_worker(&mut state, now, false);
+                // Until the request came, not until this thread was awake.
+                if let (Some(since), Some(first)) = (idle_since.take(), batch.requests.first()) {
+                    last_idle = first.since.saturating_duration_since(since);
+                }
+                self.call_worker(&mut state, now);
                 drop(state);
                 self.run(batch);
                 state = self.lock();
@@ -344,6 +393,12 @@ impl Inner {
             }
             if state.closed && state.lanes.is_empty() {
                 break;
+            }
+            let begins_to_idle = idle_since.is_none();
+            idle_since = idle_since.or(Some(now));
+            if begins_to_idle && last_idle < LOOK_OUT && !state.looks_out && state.lanes.is_empty() {
+                state = self.look_out(state, now + LOOK_OUT);
+                continue;
             }
             let look = match state.lanes.next(&state.settings, state.closed, now) {
                 Next::At(at) if state.next_look.is_none_or(|look| at < look) => Some(at),
@@ -364,6 +419,19 @@ impl Inner {
         }
         state.n_workers -= 1;
         self.idle.notify_all();
+    }
+
+    /// Stays awake until a request comes, or `until`. Whoever has something to do on this processor goes first.
+    fn look_out<'a>(&'a self, mut state: MutexGuard<'a, State>, until: Instant) -> MutexGuard<'a, State> {
+        state.looks_out = true;
+        self.has_come.store(false, Ordering::Relaxed);
+        drop(state);
+        while !self.has_come.load(Ordering::Acquire) && Instant::now() < until {
+            std::thread::yield_now();
+        }
+        let mut state = self.lock();
+        state.looks_out = false;
+        state
     }
 
     /// Resolves a batch and hands out the answers.
@@ -421,20 +489,13 @@ impl Inner {
         self.metrics.requests.increment(1);
     }
 
-    fn may_lead(&self, state: &State, n_paths: usize, caller: Caller) -> bool {
-        let is_free = state.settings.timeout.is_zero() && state.in_flight < state.settings.max_in_flight;
-        is_free
-            && match caller {
-                Caller::Blocks => true,
-                Caller::Returns => n_paths <= MOST_AT_ONCE && self.fs.core().router.is_immediate(n_paths),
-            }
-    }
-
     /// Takes no more requests; those that wait are answered.
     pub fn close(self: &Arc<Self>) {
         let mut state = self.lock();
         state.closed = true;
-        let nobody_comes = !self.call_worker(&mut state, Instant::now(), false);
+        self.at_once.set_open(false);
+        self.has_come.store(true, Ordering::Release);
+        let nobody_comes = !self.call_worker(&mut state, Instant::now());
         let batch = nobody_comes.then(|| self.take(&mut state, Instant::now())).flatten();
         self.made_room(&mut state);
         drop(state);
@@ -459,15 +520,18 @@ impl Inner {
 
     pub fn set(self: &Arc<Self>, settings: Settings) {
         let mut state = self.lock();
+        self.at_once.set_open(!state.closed && settings.timeout.is_zero());
         state.settings = settings;
         self.made_room(&mut state);
-        self.call_worker(&mut state, Instant::now(), false);
+        self.call_worker(&mut state, Instant::now());
         drop(state);
         self.work.notify_all();
     }
 
     pub fn numbers(&self) -> Numbers {
-        self.lock().numbers
+        let mut numbers = self.lock().numbers;
+        self.at_once.add_to(&mut numbers);
+        numbers
     }
 
     pub(super) fn timer(&self) -> &Timer {
@@ -480,7 +544,16 @@ impl Inner {
 }
 
 impl State {
-    fn begin_immediate(&mut self) {
+    /// Whether a request's own thread shall answer it, with nothing before it.
+    fn may_lead(&self, caller: Caller) -> bool {
+        matches!(caller, Caller::Blocks)
+            && !self.closed
+            && self.settings.timeout.is_zero()
+            && self.in_flight < self.settings.max_in_flight
+            && self.lanes.is_empty()
+    }
+
+    fn begin_alone(&mut self) {
         self.numbers.immediate += 1;
         self.in_flight += 1;
     }

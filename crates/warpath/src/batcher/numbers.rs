@@ -49,7 +49,7 @@ pub struct Numbers {
     pub timed_out: u64,
     /// Requests whose future was dropped before the answer was there.
     pub cancelled: u64,
-    /// Requests that were answered by their own thread at once, because no batch was under way.
+    /// Requests that were answered by their own thread at once, because they were small or no batch was under way.
     pub immediate: u64,
     /// Batches taken from the queue.
     pub batches: u64,
