@@ -28,6 +28,9 @@ const IDLE: Duration = Duration::from_secs(5);
 /// A worker looks out for work this long before it sleeps, if the last one came within that time.
 const LOOK_OUT: Duration = Duration::from_micros(50);
 
+/// How often it looks between two offers of its processor to others: about as long as an offer takes.
+const LOOKS: usize = 16;
+
 pub(crate) struct Inner {
     pub fs: GpuFilesystem,
     state: Mutex<State>,
@@ -426,7 +429,11 @@ impl Inner {
         state.looks_out = true;
         self.has_come.store(false, Ordering::Relaxed);
         drop(state);
-        while !self.has_come.load(Ordering::Acquire) && Instant::now() < until {
+        let has_come = || {
+            std::hint::spin_loop();
+            self.has_come.load(Ordering::Acquire)
+        };
+        while !(0..LOOKS).any(|_| has_come()) && Instant::now() < until {
             std::thread::yield_now();
         }
         let mut state = self.lock();
@@ -438,9 +445,8 @@ impl Inner {
     fn run(&self, batch: Batch) {
         let n_paths = batch.n_paths;
         let _span = tracing::debug_span!("batch", paths = n_paths, flushed_by = batch.flush.name()).entered();
-        let max_batch_size = self.lock().settings.max_batch_size;
         let begin = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| batch.resolve(self.fs.core(), max_batch_size)));
+        let result = catch_unwind(AssertUnwindSafe(|| batch.resolve(self.fs.core())));
         let result = result.unwrap_or_else(|_| {
             let reason = "a batch panicked".to_owned();
             Err(EngineError::Failed { engine: "batcher", reason }.into())

@@ -25,6 +25,8 @@ pub(super) struct Batch {
     pub options: Options,
     pub requests: Vec<Queued>,
     pub n_paths: usize,
+    /// The most paths that an engine gets at a time.
+    pub piece_paths: usize,
     pub flush: Flush,
 }
 
@@ -116,7 +118,13 @@ impl Lanes {
             Flush::Timeout if !settings.timeout.is_zero() => settings.max_batch_size,
             _ => settings.preferred(lane.n_paths).unwrap_or(settings.max_batch_size),
         };
-        let mut batch = Batch { options: lane.options, requests: Vec::new(), n_paths: 0, flush };
+        let mut batch = Batch {
+            options: lane.options,
+            requests: Vec::new(),
+            n_paths: 0,
+            piece_paths: settings.max_batch_size,
+            flush,
+        };
         let mut n_bytes = 0;
         while let Some(first) = lane.requests.front() {
             let (paths, bytes) = (first.request.len(), first.request.paths.n_bytes());

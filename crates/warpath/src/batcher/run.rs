@@ -37,7 +37,7 @@ impl Batch {
     }
 
     /// Resolves the batch. Returns the outcomes of its paths, request after request, and how many were distinct.
-    pub fn resolve(&self, core: &Core, max_batch_size: usize) -> Result<(Outcomes, usize), Error> {
+    pub fn resolve(&self, core: &Core) -> Result<(Outcomes, usize), Error> {
         if let Some(path) = self.only_path() {
             let mut outcomes = Outcomes::with_len(1);
             outcomes.as_mut().set(0, core.resolve_path(path, &self.options)?);
@@ -46,18 +46,13 @@ impl Batch {
         // Taken, not borrowed: an engine may run other work of this thread while it waits.
         let mut distinct = DISTINCT.take();
         distinct.gather(self);
-        let result = self.resolve_distinct(core, max_batch_size, &distinct);
+        let result = self.resolve_distinct(core, &distinct);
         distinct.clear();
         DISTINCT.replace(distinct);
         result
     }
 
-    fn resolve_distinct(
-        &self,
-        core: &Core,
-        max_batch_size: usize,
-        distinct: &Distinct,
-    ) -> Result<(Outcomes, usize), Error> {
+    fn resolve_distinct(&self, core: &Core, distinct: &Distinct) -> Result<(Outcomes, usize), Error> {
         let unique = distinct.paths.as_batch();
         let mut answers = Outcomes::with_len(unique.len());
         // One version for the whole batch, however many pieces it takes.
@@ -65,7 +60,7 @@ impl Batch {
         let mut out = answers.as_mut();
         let mut first = 0;
         while first < unique.len() {
-            let end = first.saturating_add(max_batch_size).min(unique.len());
+            let end = first.saturating_add(self.piece_paths).min(unique.len());
             let (piece, rest) = out.split_at(end - first);
             core.router.resolve(&version.tables, &plan, &unique.slice(first..end), piece)?;
             (out, first) = (rest, end);
