@@ -3,6 +3,24 @@
 use std::process::Command;
 
 #[test]
+fn the_api_benchmark_runs() {
+    let output = Command::new(env!("CARGO_BIN_EXE_warpath-bench"))
+        .args(["api", "--quick", "--only", "calls,batcher,load,auto,huge"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    for row in [
+        "| cpu |",
+        "| batcher, a future |",
+        "| 64 tasks, paced to 0.5 M/s |",
+        "| cpu, a request to the batcher |",
+    ] {
+        assert!(text.contains(row), "{row} is missing:\n{text}");
+    }
+}
+
+#[test]
 fn the_core_benchmark_runs_and_writes_its_record() {
     let folder = std::env::temp_dir().join(format!("warpath-bench-{}", std::process::id()));
     let output = Command::new(env!("CARGO_BIN_EXE_warpath-bench"))

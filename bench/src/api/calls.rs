@@ -7,6 +7,7 @@ use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ use warpath_workload::stopwatch::{median, percentile};
 
 /// Paths of the description's benchmark.
 const HUNDRED: usize = 100;
+
+const HAND_OFFS: usize = 10_000;
 
 /// `lookup_batch` of 100 paths beside 100 `lookup_path` calls, in turns, on each engine.
 pub fn measure_batches(record: &mut Record, setting: &Setting) -> Result<()> {
@@ -106,6 +109,7 @@ pub fn measure_batcher(record: &mut Record, setting: &Setting) -> Result<()> {
             }
         }
     }
+    measure_hand_off(record);
     let clock = median((0..1000).map(|_| black_box(Instant::now()).elapsed()));
     let median_of = |times: &[Duration]| median(times.iter().copied()).saturating_sub(clock);
     let base = median_of(&times[0]);
@@ -126,6 +130,38 @@ pub fn measure_batcher(record: &mut Record, setting: &Setting) -> Result<()> {
         }
     }
     setting.force(None)
+}
+
+/// What a thread takes that is woken and wakes back, with nothing between: the floor for a future that another thread answers.
+fn measure_hand_off(record: &mut Record) {
+    let turn = AtomicU32::new(0);
+    let caller = std::thread::current();
+    let times: Vec<Duration> = std::thread::scope(|scope| {
+        let turn = &turn;
+        let wait = move |mine: u32| {
+            while turn.load(Ordering::Acquire) % 2 != mine {
+                std::thread::park();
+            }
+        };
+        let other = scope.spawn(move || {
+            for _ in 0..HAND_OFFS {
+                wait(1);
+                turn.fetch_add(1, Ordering::AcqRel);
+                caller.unpark();
+            }
+        });
+        let hand_off = |_| {
+            let begin = Instant::now();
+            turn.fetch_add(1, Ordering::AcqRel);
+            other.thread().unpark();
+            wait(0);
+            begin.elapsed()
+        };
+        (0..HAND_OFFS).map(hand_off).collect()
+    });
+    let (middle, p99) = (median(times.iter().copied()), percentile(times.iter().copied(), 0.99));
+    record.line(format!("| a thread woken, and woken back | {middle:.1?} | {p99:.1?} | |"));
+    record.add("hand_off.median", "a thread woken, and woken back", middle.as_secs_f64() * 1e6, "us", None);
 }
 
 fn ways<'a>(

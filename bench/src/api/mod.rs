@@ -1,12 +1,13 @@
 //! `GpuFilesystem` and the batcher against their targets: batches beside single calls, many tasks, choice of engines.
 
 mod calls;
+mod huge;
 mod load;
 mod routes;
 
 use crate::record::Record;
 use crate::trees::Tree;
-use anyhow::{Result, bail};
+use anyhow::Result;
 use std::path::PathBuf;
 use std::time::Duration;
 use warpath::{Device, GpuFilesystem};
@@ -23,7 +24,7 @@ pub struct Arguments {
     /// Only these parts.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::Calls, Part::Batcher, Part::Load, Part::Auto])]
     only: Vec<Part>,
-    /// The engines: `cpu`; `wgpu` or `wgpu:NAME`, an adapter (software too where it is named); `cuda`.
+    /// The engines: `cpu`; `wgpu` or `wgpu:ADAPTER` (software too where it is named); `cuda` or `cuda:GPU`. GPUs are features of the build.
     #[arg(long, value_delimiter = ',', default_value = "cpu")]
     engine: Vec<String>,
     /// Seconds of each run under load.
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// Rounds of each contestant, and runs under load.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Paths of the part `huge`.
+    #[arg(long, default_value_t = 100_000_000)]
+    huge: usize,
     /// Where the record is written: a folder for each machine.
     #[arg(long)]
     record: Option<PathBuf>,
@@ -47,6 +51,8 @@ enum Part {
     Load,
     /// `auto` beside each single engine, at batch sizes of 1 to 10^6.
     Auto,
+    /// 10^8 paths in one call; takes 3 GiB.
+    Huge,
 }
 
 /// What every part measures in.
@@ -99,6 +105,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             Part::Batcher => calls::measure_batcher(&mut record, &setting)?,
             Part::Load => load::measure(&mut record, &setting)?,
             Part::Auto => routes::measure(&mut record, &setting)?,
+            Part::Huge => {
+                let n_paths = if quick { 100_000 } else { arguments.huge };
+                huge::measure(&mut record, &arguments.engine, n_paths)?;
+            }
         }
     }
     record.targets();
@@ -115,14 +125,7 @@ fn device(engines: &[String]) -> Result<Device> {
 }
 
 fn named_device(name: &str) -> Result<Device> {
-    Ok(match name.split_once(':').map_or((name, None), |(name, adapter)| (name, Some(adapter))) {
-        ("cpu", None) => Device::cpu(),
-        #[cfg(feature = "wgpu")]
-        ("wgpu", adapter) => Device::wgpu(adapter),
-        _ => {
-            bail!("there is no engine `{name}` in this build: cpu; wgpu and wgpu:NAME with the feature wgpu")
-        }
-    })
+    Ok(Device::named(name)?)
 }
 
 impl Setting {

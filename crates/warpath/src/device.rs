@@ -1,9 +1,12 @@
 //! What batches can run on, and in which order it is tried.
 
+use crate::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use warpath_core::{Engine, EngineError};
 use warpath_engine_cpu::CpuEngine;
+#[cfg(feature = "cuda")]
+use warpath_engine_cuda::{CudaEngine, CudaOptions};
 #[cfg(feature = "wgpu")]
 use warpath_engine_wgpu::{WgpuEngine, WgpuOptions};
 
@@ -43,19 +46,38 @@ pub(crate) struct Candidate {
 }
 
 impl Device {
-    /// The best there is: every engine that was found, with each batch sent to the one that finishes it first. Never `None`:
-    /// the CPU is a device.
+    /// The best there is: every kind of engine that was found, with each batch sent to the one that finishes it first. Never `None`: the
+    /// CPU is a device. Of several NVIDIA GPUs it takes the first; [`Device::cuda_gpus`] takes more.
     ///
-    /// Looks for devices once in a process; that takes tens of milliseconds where GPU engines are built in.
+    /// Looks for devices once in a process; that takes tens of milliseconds where GPU engines are built in. None is opened before it
+    /// is needed.
     pub fn system_default() -> Option<Device> {
-        Some(Device::combined(Device::all()))
+        Some(Device::combined(preferred(found())))
     }
 
-    /// Every device of this machine, each alone, the best first and the CPU last. Software adapters, which compute on the CPU
-    /// and are slower than its own engine, are left out.
+    /// Every device of this machine, each alone, the best first and the CPU last. A GPU that two engines can use is there twice. Software
+    /// adapters, which compute on the CPU and are slower than its own engine, are left out, and so is what the engines can't use.
     pub fn all() -> Vec<Device> {
-        static FOUND: OnceLock<Vec<Device>> = OnceLock::new();
-        FOUND.get_or_init(|| gpus().into_iter().chain([Device::cpu()]).collect()).clone()
+        found().iter().map(|found| found.device.clone()).collect()
+    }
+
+    /// The device of a name, as the command line takes it: `auto`, `cpu`, `cuda`, `cuda:GPU` with a number or a part of the name, `wgpu`,
+    /// `wgpu:ADAPTER`. It is opened by the file system, which may fail.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchEngine`] for another name, or one whose engine is not in this build.
+    pub fn named(name: &str) -> Result<Device, Error> {
+        let (engine, which) =
+            name.split_once(':').map_or((name, None), |(engine, which)| (engine, Some(which)));
+        match (engine, which) {
+            ("auto", None) => Ok(Device::combined(preferred(found()))),
+            ("cpu", None) => Ok(Device::cpu()),
+            #[cfg(feature = "wgpu")]
+            ("wgpu", adapter) => Ok(Device::wgpu(adapter)),
+            #[cfg(feature = "cuda")]
+            ("cuda", gpu) => Ok(Device::cuda(gpu)),
+            _ => Err(Error::NoSuchEngine { name: name.to_owned(), engines: BUILT_IN.join(", ") }),
+        }
     }
 
     /// The CPU.
@@ -84,6 +106,43 @@ impl Device {
             make: Arc::new(move || {
                 let options = WgpuOptions { adapter: adapter.clone(), ..WgpuOptions::default() };
                 Ok(Arc::new(WgpuEngine::new(&options)?))
+            }),
+        })
+    }
+
+    /// An NVIDIA GPU through CUDA: the one of this number, or else the first whose name holds the text in any case; without a text the
+    /// first. The driver is loaded at run time. It is opened by the file system.
+    #[cfg(feature = "cuda")]
+    pub fn cuda(which: Option<&str>) -> Device {
+        let which = which.map(str::to_owned);
+        let description = match &which {
+            Some(which) => format!("cuda: {which}"),
+            None => "cuda: the first GPU".to_owned(),
+        };
+        Device::of(Candidate {
+            name: "cuda".into(),
+            description: description.into(),
+            immediate: false,
+            make: Arc::new(move || {
+                Ok(Arc::new(match &which {
+                    Some(which) => CudaEngine::open(which)?,
+                    None => CudaEngine::new()?,
+                }))
+            }),
+        })
+    }
+
+    /// Several NVIDIA GPUs as one engine, by the driver's numbers: each holds the whole index, and large batches are shared among them.
+    #[cfg(feature = "cuda")]
+    pub fn cuda_gpus(gpus: &[usize]) -> Device {
+        let gpus = gpus.to_vec();
+        Device::of(Candidate {
+            name: "cuda".into(),
+            description: format!("cuda: GPUs {gpus:?}").into(),
+            immediate: false,
+            make: Arc::new(move || {
+                let options = CudaOptions { gpus: gpus.clone(), ..CudaOptions::default() };
+                Ok(Arc::new(CudaEngine::with_options(&options)?))
             }),
         })
     }
@@ -154,26 +213,82 @@ impl Device {
     }
 }
 
-/// The GPUs of this machine that engines of this build can use, the best first.
-fn gpus() -> Vec<Device> {
-    [wgpu_adapters()].into_iter().flatten().collect()
+/// Names that [`Device::named`] takes in this build.
+const BUILT_IN: &[&str] = &[
+    "auto",
+    "cpu",
+    #[cfg(feature = "cuda")]
+    "cuda",
+    #[cfg(feature = "wgpu")]
+    "wgpu",
+];
+
+/// A device of this machine.
+struct Found {
+    device: Device,
+    engine: &'static str,
+    /// What the hardware is called: engines agree on that.
+    hardware: String,
+}
+
+/// Every device of this machine, looked for once, the best first and the CPU last.
+fn found() -> &'static [Found] {
+    static FOUND: OnceLock<Vec<Found>> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let cpu = Found { device: Device::cpu(), engine: "cpu", hardware: String::new() };
+        cuda_gpus().into_iter().chain(wgpu_adapters()).chain([cpu]).collect()
+    })
+}
+
+/// What is used together: the first GPU of CUDA, and of the adapters those that CUDA does not use. Two engines on one GPU would hold the
+/// index twice and wait for each other.
+fn preferred(found: &[Found]) -> impl Iterator<Item = Device> {
+    let is_taken = |i: usize| match found[i].engine {
+        "cuda" => found[..i].iter().any(|before| before.engine == "cuda"),
+        "wgpu" => found.iter().any(|other| other.engine == "cuda" && other.hardware == found[i].hardware),
+        _ => false,
+    };
+    (0..found.len()).filter(move |&i| !is_taken(i)).map(|i| found[i].device.clone())
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_gpus() -> Vec<Found> {
+    vec![]
+}
+
+/// GPUs that CUDA can use; none where there is no driver.
+#[cfg(feature = "cuda")]
+fn cuda_gpus() -> Vec<Found> {
+    let gpus = warpath_engine_cuda::gpus().unwrap_or_else(|error| {
+        tracing::debug!(%error, "no GPU through CUDA");
+        vec![]
+    });
+    let usable = gpus.into_iter().filter(|gpu| gpu.unusable().is_none());
+    usable
+        .map(|gpu| {
+            let mut device = Device::cuda(Some(&gpu.ordinal.to_string()));
+            device.candidates[0].description = format!("cuda: {gpu}").into();
+            Found { device, engine: "cuda", hardware: gpu.name }
+        })
+        .collect()
 }
 
 #[cfg(not(feature = "wgpu"))]
-fn wgpu_adapters() -> Vec<Device> {
+fn wgpu_adapters() -> Vec<Found> {
     vec![]
 }
 
 /// Hardware adapters, each once: one that several interfaces show is taken through the first.
 #[cfg(feature = "wgpu")]
-fn wgpu_adapters() -> Vec<Device> {
+fn wgpu_adapters() -> Vec<Found> {
     let mut names: Vec<String> = Vec::new();
     for adapter in warpath_engine_wgpu::adapters() {
         if !adapter.software && adapter.unusable.is_none() && !names.contains(&adapter.name) {
             names.push(adapter.name);
         }
     }
-    names.iter().map(|name| Device::wgpu(Some(name))).collect()
+    let found = |name: String| Found { device: Device::wgpu(Some(&name)), engine: "wgpu", hardware: name };
+    names.into_iter().map(found).collect()
 }
 
 impl fmt::Display for Device {
@@ -185,5 +300,43 @@ impl fmt::Display for Device {
 impl fmt::Debug for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Device({})", self.description())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(engine: &'static str, hardware: &str, number: usize) -> Found {
+        let mut device = Device::cpu();
+        device.candidates[0].name = engine.into();
+        device.candidates[0].description = format!("{engine} {hardware} {number}").into();
+        Found { device, engine, hardware: hardware.to_owned() }
+    }
+
+    #[test]
+    fn a_gpu_is_used_by_one_engine_and_of_many_gpus_the_first() {
+        let all = [
+            found("cuda", "H100", 0),
+            found("cuda", "H100", 1),
+            found("wgpu", "H100", 0),
+            found("wgpu", "Radeon", 0),
+            found("cpu", "", 0),
+        ];
+        let used: Vec<String> = preferred(&all).map(|device| device.description()).collect();
+        assert_eq!(used, ["cuda H100 0", "wgpu Radeon 0", "cpu  0"]);
+        assert_eq!(preferred(&all[2..]).count(), 3, "without CUDA every adapter");
+    }
+
+    #[test]
+    fn devices_have_the_names_of_the_command_line() {
+        assert_eq!(Device::named("cpu").unwrap().name(), "cpu");
+        assert!(Device::named("auto").unwrap().description().contains("cpu"));
+        for wrong in ["", "gpu", "cpu:0", "CPU"] {
+            let error = Device::named(wrong).unwrap_err().to_string();
+            assert!(error.contains("auto, cpu"), "{error}");
+        }
+        assert_eq!(Device::named("cuda:0").is_ok(), cfg!(feature = "cuda"));
+        assert_eq!(Device::named("wgpu:llvmpipe").is_ok(), cfg!(feature = "wgpu"));
     }
 }

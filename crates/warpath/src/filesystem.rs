@@ -319,7 +319,7 @@ impl GpuFilesystem {
         self.core.router.explain(batch)
     }
 
-    /// Sends every batch to the engine of this name first, such as `cpu` or `cuda`; with `None`, to the best one again.
+    /// Sends every batch to the engine of this name first, such as `cpu` or `wgpu:radeon`; with `None`, to the best one again.
     ///
     /// # Errors
     /// [`Error::NoSuchEngine`] when the device has none of that name; nothing has changed then.

@@ -22,6 +22,7 @@
 //! | `executor`, `future`, `reply` | how is an answer waited for? |
 //! | `batcher` | how do many small requests become few batches? |
 //! | `arrow` | how are Arrow columns resolved without copying? |
+//! | `scan` | how does a live directory tree become a file system? |
 //! | `rekey` | who finishes the rename of a large directory? |
 
 #![forbid(unsafe_code)]
@@ -37,6 +38,8 @@ mod future;
 mod rekey;
 mod reply;
 mod router;
+#[cfg(all(feature = "scan", unix))]
+mod scan;
 mod store;
 
 #[cfg(feature = "arrow")]
@@ -47,6 +50,8 @@ pub use error::Error;
 pub use filesystem::GpuFilesystem;
 pub use future::{BatchLookupFuture, LookupFuture, ResolveFuture};
 pub use router::{CostLine, EngineCost, Explanation, Reason, Share};
+#[cfg(all(feature = "scan", unix))]
+pub use scan::{ScanError, ScanOptions, ScanSummary, Scanned};
 pub use warpath_core as core;
 pub use warpath_core::batch::PathBuffer;
 pub use warpath_core::index::{Change, ChangeError, IndexError};

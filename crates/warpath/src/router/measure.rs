@@ -1,10 +1,11 @@
 //! Calibration: what batches of the tree's own paths cost on each engine.
 
 use super::Router;
+use super::clock::Instant;
 use super::model::Measured;
 use super::sample::{SAMPLE_PATHS, halves, sample};
 use crate::store::Store;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use warpath_core::batch::PathBuffer;
 use warpath_core::{EngineError, Options, Outcomes, Plan, Tables};
 

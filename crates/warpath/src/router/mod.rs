@@ -3,22 +3,26 @@
 //! One engine: that one. Several: each batch goes where it is done first, by what was measured ([`measure`]) and learnt
 //! ([`model`]); a large one is shared by two engines where that is faster. Whatever fails is answered by the next engine.
 
+mod clock;
 mod explain;
 mod measure;
 mod model;
 mod sample;
 mod seat;
+#[cfg(test)]
+mod tests;
 
 pub use explain::{EngineCost, Explanation, Reason, Share};
 pub use model::CostLine;
 
 use crate::Error;
 use crate::device::Device;
+use clock::Instant;
 use model::class;
 use seat::Seat;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use warpath_core::{EngineError, OutcomesMut, PathBatch, Plan, Tables};
 
 /// Paths that an engine is given at a time: a batch of any size is one call, and what an engine keeps for a batch stays bounded.
@@ -129,7 +133,7 @@ impl Router {
     pub fn force(&self, name: Option<&str>) -> bool {
         let seat = match name {
             None => Some(AUTO),
-            Some(name) => self.seats.iter().position(|seat| seat.name() == name),
+            Some(name) => self.seats.iter().position(|seat| seat.is_called(name)),
         };
         self.forced.store(seat.unwrap_or_else(|| self.forced.load(Ordering::Relaxed)), Ordering::Relaxed);
         seat.is_some()

@@ -49,6 +49,16 @@ impl Seat {
         &self.candidate.name
     }
 
+    /// Whether `name` means it: its name, or that with a part of what it runs on behind a colon, in any case.
+    pub fn is_called(&self, name: &str) -> bool {
+        match name.split_once(':') {
+            None => name == self.name(),
+            Some((engine, part)) => {
+                engine == self.name() && self.description().to_lowercase().contains(&part.to_lowercase())
+            }
+        }
+    }
+
     /// Whether a small batch is answered by the calling thread, without waiting for a device.
     pub fn is_immediate(&self) -> bool {
         self.candidate.immediate

@@ -1,6 +1,5 @@
-// The first description's benchmark, word for word but for `#[ignore]`. Included by ../description.rs, once a device.
+// The first description's benchmark, word for word but for `#[test]` and `#[ignore]`. Included by ../description.rs, once a device.
 
-#[test]
 fn bench_batch_vs_individual() {
     let device = Device::system_default().unwrap();
     let mut fs = GpuFilesystem::new(&device, 2048).unwrap();
