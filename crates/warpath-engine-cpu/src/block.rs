@@ -1,7 +1,7 @@
 //! A run of paths on one thread: direct for all, then the walk for what is left.
 
 use crate::direct;
-use crate::isa::Vectors;
+use crate::isa::{Job, Vectors};
 use crate::probes::Probes;
 use crate::source::Source;
 use crate::walk::{self, Tasks};
@@ -14,7 +14,7 @@ use warpath_core::{OutcomesMut, resolve};
 pub(crate) const BLOCK_PATHS: usize = 1024;
 
 /// Batches of so few paths are resolved one after the other: to set up a block takes longer.
-const FEW_PATHS: usize = 4;
+pub(crate) const FEW_PATHS: usize = 4;
 
 /// What a block is resolved against.
 pub(crate) struct Query<'a> {
@@ -79,55 +79,70 @@ impl Numbers {
     }
 }
 
-/// Resolves every path of the source.
-#[inline(always)]
-pub(crate) fn run<V: Vectors, S: Source>(
-    tables: &TablesView<'_>,
-    plan: &Plan,
-    source: S,
-    out: OutcomesMut<'_>,
-) {
-    let query = Query::new(tables, plan);
-    if source.len() <= FEW_PATHS {
-        let block = Block { source, first: 0, len: source.len() };
-        // SAFETY: the caller runs on a CPU with `V`'s instruction set.
-        unsafe { direct::few::<V, S>(&query, &block, out) };
-        return;
+/// Paths to resolve, and where their outcomes go.
+pub(crate) struct Batch<'a, S> {
+    pub tables: &'a TablesView<'a>,
+    pub plan: &'a Plan,
+    pub source: S,
+    pub out: OutcomesMut<'a>,
+}
+
+impl<S: Source> Job for Batch<'_, S> {
+    #[inline(always)]
+    unsafe fn run<V: Vectors>(self) {
+        let Batch { tables, plan, source, out } = self;
+        let query = Query::new(tables, plan);
+        let (mut probes, mut misses) = (Probes::new(), Numbers::new());
+        let mut tasks = None;
+        let mut first = 0;
+        let columns = out.inodes.chunks_mut(BLOCK_PATHS).zip(out.statuses.chunks_mut(BLOCK_PATHS));
+        for (inodes, statuses) in columns {
+            let mut out = OutcomesMut { inodes, statuses };
+            let block = Block { source: &source, first, len: out.len() };
+            misses.clear();
+            if query.is_walk_only() {
+                (0..block.len).for_each(|number| misses.push(number));
+            } else {
+                // SAFETY: the instruction set is the caller's duty.
+                unsafe { direct::run::<V, S>(&query, &block, &mut probes, &mut misses, &mut out) };
+            }
+            if !misses.as_slice().is_empty() {
+                let tasks = tasks.get_or_insert_with(Tasks::new);
+                // SAFETY: as above.
+                unsafe {
+                    walk::run::<V, S>(&query, &block, misses.as_slice(), tasks, &mut probes, &mut out);
+                }
+            }
+            first += block.len;
+        }
     }
-    let (mut probes, mut misses) = (Probes::new(), Numbers::new());
-    let mut tasks = None;
-    let mut first = 0;
-    let columns = out.inodes.chunks_mut(BLOCK_PATHS).zip(out.statuses.chunks_mut(BLOCK_PATHS));
-    for (inodes, statuses) in columns {
-        let mut out = OutcomesMut { inodes, statuses };
-        let block = Block { source, first, len: out.len() };
-        misses.clear();
-        if query.is_walk_only() {
-            (0..block.len).for_each(|number| misses.push(number));
-        } else {
-            // SAFETY: the caller runs on a CPU with `V`'s instruction set.
-            unsafe { direct::run::<V, S>(&query, &block, &mut probes, &mut misses, &mut out) };
-        }
-        if !misses.as_slice().is_empty() {
-            let tasks = tasks.get_or_insert_with(Tasks::new);
-            // SAFETY: as above.
-            unsafe { walk::run::<V, S>(&query, &block, misses.as_slice(), tasks, &mut probes, &mut out) };
-        }
-        first += block.len;
+}
+
+/// A batch of at most [`FEW_PATHS`]. A job of its own, since even to make room for a block on the stack takes longer.
+pub(crate) struct FewPaths<'a, S>(pub Batch<'a, S>);
+
+impl<S: Source> Job for FewPaths<'_, S> {
+    #[inline(always)]
+    unsafe fn run<V: Vectors>(self) {
+        let Batch { tables, plan, source, out } = self.0;
+        let query = Query::new(tables, plan);
+        let block = Block { source: &source, first: 0, len: out.len() };
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe { direct::few::<V, S>(&query, &block, out) };
     }
 }
 
 /// Some of a source's paths.
-pub(crate) struct Block<S> {
-    source: S,
+pub(crate) struct Block<'s, S> {
+    source: &'s S,
     first: usize,
     pub len: usize,
 }
 
-impl<S: Source> Block<S> {
+impl<'s, S: Source> Block<'s, S> {
     /// Path `number` of the block.
     #[inline(always)]
-    pub fn path(&self, number: usize) -> &[u8] {
+    pub fn path(&self, number: usize) -> &'s [u8] {
         let i = self.first + number;
         if number >= self.len || i >= self.source.len() {
             return &[];

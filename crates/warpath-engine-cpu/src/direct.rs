@@ -17,7 +17,7 @@ const TEXT_AHEAD: usize = 32;
 #[inline(always)]
 pub(crate) unsafe fn run<V: Vectors, S: Source>(
     query: &Query<'_>,
-    block: &Block<S>,
+    block: &Block<'_, S>,
     probes: &mut Probes,
     misses: &mut Numbers,
     out: &mut OutcomesMut<'_>,
@@ -71,7 +71,7 @@ fn settle(
 #[inline(always)]
 pub(crate) unsafe fn few<V: Vectors, S: Source>(
     query: &Query<'_>,
-    block: &Block<S>,
+    block: &Block<'_, S>,
     mut out: OutcomesMut<'_>,
 ) {
     for i in 0..block.len {
@@ -97,17 +97,18 @@ pub(crate) unsafe fn few<V: Vectors, S: Source>(
 #[inline(always)]
 unsafe fn find<V: Vectors>(query: &Query<'_>, piece: &Piece<'_>) -> Answer {
     // SAFETY: the instruction set is the caller's duty.
-    let mut asked = unsafe { query.ask::<V>(piece) };
+    let asked = unsafe { query.ask::<V>(piece) };
+    let mut line = asked.line;
     for _ in 0..query.tables.params.probe_limit {
         // SAFETY: as above.
-        let (found, answer) = unsafe { query.find::<V>(&asked) };
+        let (found, answer) = unsafe { query.find_in::<V>(line, &asked) };
         if found {
             return answer;
         }
-        if query.has_room(asked.line) {
+        if query.has_room(line) {
             break;
         }
-        asked.line = query.next_line(asked.line);
+        line = query.next_line(line);
     }
     Answer::MISSING
 }
@@ -115,7 +116,7 @@ unsafe fn find<V: Vectors>(query: &Query<'_>, piece: &Piece<'_>) -> Answer {
 /// The whole paths of a block.
 struct Whole<'q, V, S> {
     query: &'q Query<'q>,
-    block: &'q Block<S>,
+    block: &'q Block<'q, S>,
     /// Paths whose whole key may not answer them.
     unasked: Numbers,
     vectors: PhantomData<V>,

@@ -2,7 +2,7 @@
 
 use crate::block::Query;
 use crate::direct;
-use crate::isa::{Isa, Vectors};
+use crate::isa::{Isa, Job, Vectors};
 use crate::probes::{Asked, GROUP, Piece, Questions};
 use crate::source::{self, Source};
 use warpath_core::PathBatch;
@@ -19,27 +19,39 @@ pub const NO_KEY: [u32; 3] = [0, 0, 1];
 pub fn keys(isa: Isa, tables: &TablesView<'_>, plan: &Plan, batch: &PathBatch<'_>, keys: &mut [[u32; 3]]) {
     let query = Query::new(tables, plan);
     match batch.paths() {
-        Paths::Flat32 { bytes, offsets } => isa.keys(&query, source::Flat { bytes, offsets }, keys),
-        Paths::Flat64 { bytes, offsets } => isa.keys(&query, source::Flat { bytes, offsets }, keys),
-        Paths::Slices(slices) => isa.keys(&query, source::Each(slices), keys),
-        Paths::Strs(strs) => isa.keys(&query, source::Each(strs), keys),
+        Paths::Flat32 { bytes, offsets } => {
+            isa.run(Hashing { query: &query, source: source::Flat { bytes, offsets }, keys })
+        }
+        Paths::Flat64 { bytes, offsets } => {
+            isa.run(Hashing { query: &query, source: source::Flat { bytes, offsets }, keys })
+        }
+        Paths::Slices(slices) => isa.run(Hashing { query: &query, source: source::Each(slices), keys }),
+        Paths::Strs(strs) => isa.run(Hashing { query: &query, source: source::Each(strs), keys }),
     }
 }
 
-/// # Safety
-/// The CPU has `V`'s instruction set.
-#[inline(always)]
-pub(crate) unsafe fn run<V: Vectors, S: Source>(query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
-    let n = source.len().min(keys.len());
-    let mut paths =
-        AllPaths { query, source: &source, n, walk_only: query.is_walk_only(), unasked: [false; GROUP] };
-    let mut asked = [Asked::default(); GROUP];
-    for (group, keys) in keys[..n].chunks_mut(GROUP).enumerate() {
-        paths.unasked = [false; GROUP];
-        // SAFETY: the instruction set is the caller's duty.
-        unsafe { V::ask(query, &mut paths, group * GROUP, &mut asked) };
-        for ((key, asked), unasked) in keys.iter_mut().zip(&asked).zip(paths.unasked) {
-            *key = if unasked { NO_KEY } else { asked.words };
+/// Paths to hash, and where their keys go.
+struct Hashing<'a, S> {
+    query: &'a Query<'a>,
+    source: S,
+    keys: &'a mut [[u32; 3]],
+}
+
+impl<S: Source> Job for Hashing<'_, S> {
+    #[inline(always)]
+    unsafe fn run<V: Vectors>(self) {
+        let Hashing { query, source, keys } = self;
+        let n = source.len().min(keys.len());
+        let walk_only = query.is_walk_only();
+        let mut paths = AllPaths { query, source: &source, n, walk_only, unasked: [false; GROUP] };
+        let mut asked = [Asked::default(); GROUP];
+        for (group, keys) in keys[..n].chunks_mut(GROUP).enumerate() {
+            paths.unasked = [false; GROUP];
+            // SAFETY: the instruction set is the caller's duty.
+            unsafe { V::ask(query, &mut paths, group * GROUP, &mut asked) };
+            for ((key, asked), unasked) in keys.iter_mut().zip(&asked).zip(paths.unasked) {
+                *key = if unasked { NO_KEY } else { asked.words };
+            }
         }
     }
 }

@@ -29,6 +29,7 @@ pub use keys::{NO_KEY, keys};
 pub struct ReadmeExamples;
 
 use rayon::prelude::*;
+use source::Source;
 use warpath_core::batch::Paths;
 use warpath_core::index::{Plan, Tables};
 use warpath_core::{Engine, EngineError, EngineInfo, OutcomesMut, PathBatch};
@@ -131,11 +132,16 @@ impl Engine for CpuEngine {
 
 /// Resolves a chunk on this thread.
 fn chunk(isa: Isa, tables: &Tables, plan: &Plan, batch: PathBatch<'_>, out: OutcomesMut<'_>) {
-    let view = tables.view();
     match batch.paths() {
-        Paths::Flat32 { bytes, offsets } => isa.run(&view, plan, source::Flat { bytes, offsets }, out),
-        Paths::Flat64 { bytes, offsets } => isa.run(&view, plan, source::Flat { bytes, offsets }, out),
-        Paths::Slices(slices) => isa.run(&view, plan, source::Each(slices), out),
-        Paths::Strs(strs) => isa.run(&view, plan, source::Each(strs), out),
+        Paths::Flat32 { bytes, offsets } => run(isa, tables, plan, source::Flat { bytes, offsets }, out),
+        Paths::Flat64 { bytes, offsets } => run(isa, tables, plan, source::Flat { bytes, offsets }, out),
+        Paths::Slices(slices) => run(isa, tables, plan, source::Each(slices), out),
+        Paths::Strs(strs) => run(isa, tables, plan, source::Each(strs), out),
     }
+}
+
+fn run(isa: Isa, tables: &Tables, plan: &Plan, source: impl Source, out: OutcomesMut<'_>) {
+    let few = source.len() <= block::FEW_PATHS;
+    let batch = block::Batch { tables: &tables.view(), plan, source, out };
+    if few { isa.run(block::FewPaths(batch)) } else { isa.run(batch) }
 }

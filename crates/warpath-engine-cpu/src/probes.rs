@@ -57,7 +57,7 @@ impl<'a> Piece<'a> {
 pub(crate) struct Asked {
     /// The key's words.
     pub words: [u32; 3],
-    /// The line that is to be read next.
+    /// The line where the key belongs.
     pub line: u32,
 }
 
@@ -111,6 +111,9 @@ pub(crate) struct Probes {
     answers: [Answer; BLOCK_PATHS],
     /// Questions that their home line did not answer.
     open: [u16; BLOCK_PATHS],
+    /// The lines that those are read from next. Not kept beside the key, which is read as a vector: one that was written in parts
+    /// has to leave the pipeline first.
+    lines: [u32; BLOCK_PATHS],
 }
 
 impl Probes {
@@ -119,6 +122,7 @@ impl Probes {
             asked: [Asked::default(); BLOCK_PATHS],
             answers: [Answer::MISSING; BLOCK_PATHS],
             open: [0; BLOCK_PATHS],
+            lines: [0; BLOCK_PATHS],
         }
     }
 
@@ -176,36 +180,34 @@ impl Probes {
         for at in 0..n_open {
             let number = self.open[at];
             self.forget(number);
+            let line = self.asked[usize::from(number) % BLOCK_PATHS].line;
             self.open[n_far] = number;
-            n_far += usize::from(!query.has_room(self.line(number)));
+            self.lines[n_far] = line;
+            n_far += usize::from(!query.has_room(line));
         }
         // Each round reads one more line of every probe that is not through. Tables that nobody verified may have no end.
         for _ in 0..query.tables.params.probe_limit {
             if n_far == 0 {
                 return;
             }
-            for &number in &self.open[..n_far] {
-                let next = query.next_line(self.line(number));
-                self.asked[usize::from(number) % BLOCK_PATHS].line = next;
-                query.prefetch::<V>(next);
+            for line in &mut self.lines[..n_far] {
+                *line = query.next_line(*line);
+                query.prefetch::<V>(*line);
             }
             let mut n_left = 0;
             for at in 0..n_far {
-                let number = self.open[at];
-                let asked = self.asked[usize::from(number) % BLOCK_PATHS];
+                let (number, line) = (self.open[at], self.lines[at]);
+                let asked = &self.asked[usize::from(number) % BLOCK_PATHS];
                 // SAFETY: the instruction set is the caller's duty.
-                let (found, answer) = unsafe { query.find::<V>(&asked) };
+                let (found, answer) = unsafe { query.find_in::<V>(line, asked) };
                 self.answers[usize::from(number) % BLOCK_PATHS] =
                     if found { answer } else { Answer::MISSING };
                 self.open[n_left] = number;
-                n_left += usize::from(!found & !query.has_room(asked.line));
+                self.lines[n_left] = line;
+                n_left += usize::from(!found & !query.has_room(line));
             }
             n_far = n_left;
         }
-    }
-
-    fn line(&self, number: u16) -> u32 {
-        self.asked[usize::from(number) % BLOCK_PATHS].line
     }
 }
 
@@ -227,13 +229,23 @@ impl Query<'_> {
         V::prefetch(self.lines.as_ptr().wrapping_add(line as usize).cast());
     }
 
-    /// What a question's line holds: whether its key is there, and if so, the answer.
+    /// What a question's home line holds: whether its key is there, and if so, the answer.
     ///
     /// # Safety
     /// The CPU has `V`'s instruction set.
     #[inline(always)]
     pub unsafe fn find<V: Vectors>(&self, asked: &Asked) -> (bool, Answer) {
-        let Some(line) = self.lines.get(asked.line as usize) else { return (false, Answer::MISSING) };
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe { self.find_in::<V>(asked.line, asked) }
+    }
+
+    /// As [`Query::find`], in any line.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
+    #[inline(always)]
+    pub unsafe fn find_in<V: Vectors>(&self, line: u32, asked: &Asked) -> (bool, Answer) {
+        let Some(line) = self.lines.get(line as usize) else { return (false, Answer::MISSING) };
         // SAFETY: the instruction set is the caller's duty.
         let matches = unsafe { V::matches(line, asked) };
         // The last slot where none matches, so that there is something to read.

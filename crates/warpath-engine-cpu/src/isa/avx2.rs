@@ -1,37 +1,24 @@
 //! 256-bit vectors: four units at a time, the last whole ones under a mask, the bytes behind them one by one.
 
 use super::portable::{add_unit, pad};
-use super::{Marks, Vectors};
-use crate::block::{self, Query};
+use super::{Job, Marks, Vectors};
 use crate::probes::Asked;
-use crate::source::Source;
 use std::arch::x86_64::*;
 use std::ptr::from_ref;
-use warpath_core::OutcomesMut;
 use warpath_core::hash::HashKey;
-use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::{KEY_LANE_WORDS, KIND_MASK, Slot};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2;
 
-/// Resolves paths.
+/// Does a job.
 ///
 /// # Safety
 /// The CPU has AVX2 and BMI2.
 #[target_feature(enable = "avx2,bmi2,popcnt,lzcnt")]
-pub(crate) unsafe fn run<S: Source>(tables: &TablesView<'_>, plan: &Plan, source: S, out: OutcomesMut<'_>) {
-    block::run::<Avx2, S>(tables, plan, source, out);
-}
-
-/// Writes the keys of whole paths.
-///
-/// # Safety
-/// The CPU has AVX2 and BMI2.
-#[target_feature(enable = "avx2,bmi2,popcnt,lzcnt")]
-pub(crate) unsafe fn keys<S: Source>(query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
+pub(crate) unsafe fn run<J: Job>(job: J) {
     // SAFETY: the instruction set is the caller's duty.
-    unsafe { crate::keys::run::<Avx2, S>(query, source, keys) }
+    unsafe { job.run::<Avx2>() }
 }
 
 const LANE_WORDS: usize = KEY_LANE_WORDS as usize;

@@ -8,14 +8,19 @@ mod avx512;
 mod neon;
 mod portable;
 
-use crate::block::{self, Query};
-use crate::keys;
+use crate::block::Query;
 use crate::probes::{Asked, GROUP, Questions};
-use crate::source::Source;
-use warpath_core::OutcomesMut;
 use warpath_core::hash::HashKey;
-use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::Slot;
+
+/// Work that is compiled for every instruction set. Its code is inlined into the one function of each that has the features.
+pub(crate) trait Job {
+    /// Does it.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
+    unsafe fn run<V: Vectors>(self);
+}
 
 /// What differs between instruction sets. Every implementation gives the same bits.
 pub(crate) trait Vectors: Copy {
@@ -130,55 +135,27 @@ impl Isa {
         }
     }
 
-    /// Resolves paths with it. What this machine lacks is done by portable code.
-    pub(crate) fn run<S: Source>(
-        self,
-        tables: &TablesView<'_>,
-        plan: &Plan,
-        source: S,
-        out: OutcomesMut<'_>,
-    ) {
+    /// Does a job with it. What this machine lacks is done by portable code.
+    pub(crate) fn run<J: Job>(self, job: J) {
         match self {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 if self.is_available() => {
                 // SAFETY: the machine has the features.
-                unsafe { avx512::run(tables, plan, source, out) }
+                unsafe { avx512::run(job) }
             }
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 if self.is_available() => {
                 // SAFETY: the machine has the features.
-                unsafe { avx2::run(tables, plan, source, out) }
+                unsafe { avx2::run(job) }
             }
             #[cfg(target_arch = "aarch64")]
             Isa::Neon if self.is_available() => {
                 // SAFETY: the machine has the feature.
-                unsafe { neon::run(tables, plan, source, out) }
-            }
-            _ => block::run::<portable::Portable, S>(tables, plan, source, out),
-        }
-    }
-
-    /// Writes the keys of whole paths with it. What this machine lacks is done by portable code.
-    pub(crate) fn keys<S: Source>(self, query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 if self.is_available() => {
-                // SAFETY: the machine has the features.
-                unsafe { avx512::keys(query, source, keys) }
-            }
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 if self.is_available() => {
-                // SAFETY: the machine has the features.
-                unsafe { avx2::keys(query, source, keys) }
-            }
-            #[cfg(target_arch = "aarch64")]
-            Isa::Neon if self.is_available() => {
-                // SAFETY: the machine has the feature.
-                unsafe { neon::keys(query, source, keys) }
+                unsafe { neon::run(job) }
             }
             _ => {
                 // SAFETY: plain Rust runs everywhere.
-                unsafe { keys::run::<portable::Portable, S>(query, source, keys) }
+                unsafe { job.run::<portable::Portable>() }
             }
         }
     }

@@ -1,36 +1,23 @@
 //! 128-bit vectors: two units at a time, the bytes behind them one unit at a time.
 
 use super::portable::{Portable, add_unit, pad};
-use super::{Marks, Vectors};
-use crate::block::{self, Query};
+use super::{Job, Marks, Vectors};
 use crate::probes::Asked;
-use crate::source::Source;
 use std::arch::aarch64::*;
-use warpath_core::OutcomesMut;
 use warpath_core::hash::HashKey;
-use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::{KEY_LANE_WORDS, Slot};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Neon;
 
-/// Resolves paths.
+/// Does a job.
 ///
 /// # Safety
 /// The CPU has NEON.
 #[target_feature(enable = "neon")]
-pub(crate) unsafe fn run<S: Source>(tables: &TablesView<'_>, plan: &Plan, source: S, out: OutcomesMut<'_>) {
-    block::run::<Neon, S>(tables, plan, source, out);
-}
-
-/// Writes the keys of whole paths.
-///
-/// # Safety
-/// The CPU has NEON.
-#[target_feature(enable = "neon")]
-pub(crate) unsafe fn keys<S: Source>(query: &Query<'_>, source: S, keys: &mut [[u32; 3]]) {
+pub(crate) unsafe fn run<J: Job>(job: J) {
     // SAFETY: the instruction set is the caller's duty.
-    unsafe { crate::keys::run::<Neon, S>(query, source, keys) }
+    unsafe { job.run::<Neon>() }
 }
 
 const LANE_WORDS: usize = KEY_LANE_WORDS as usize;

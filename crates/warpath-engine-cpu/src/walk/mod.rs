@@ -21,16 +21,16 @@ use warpath_core::{OutcomesMut, layout, resolve};
 const TASKS: usize = 256;
 
 /// The paths that are walked, and which of them are underway.
-pub(crate) struct Tasks {
-    tasks: [Task; TASKS],
+pub(crate) struct Tasks<'p> {
+    tasks: [Task<'p>; TASKS],
     underway: Numbers,
     /// Those that go on to the next round.
     next: Numbers,
     found: ByKind,
 }
 
-impl Tasks {
-    pub fn new() -> Tasks {
+impl<'p> Tasks<'p> {
+    pub fn new() -> Tasks<'p> {
         Tasks {
             tasks: [const { Task::IDLE }; TASKS],
             underway: Numbers::new(),
@@ -45,11 +45,11 @@ impl Tasks {
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn run<V: Vectors, S: Source>(
+pub(crate) unsafe fn run<'p, V: Vectors, S: Source>(
     query: &Query<'_>,
-    block: &Block<S>,
+    block: &Block<'p, S>,
     numbers: &[u16],
-    tasks: &mut Tasks,
+    tasks: &mut Tasks<'p>,
     probes: &mut Probes,
     out: &mut OutcomesMut<'_>,
 ) {
@@ -57,15 +57,15 @@ pub(crate) unsafe fn run<V: Vectors, S: Source>(
         // SAFETY: the instruction set is the caller's duty.
         unsafe { tasks.begin::<V, S>(query, block, numbers, out) };
         while !tasks.underway.as_slice().is_empty() {
-            let mut prefixes = Prefixes { block, tasks: &tasks.tasks, underway: tasks.underway.as_slice() };
+            let mut prefixes = Prefixes { tasks: &tasks.tasks, underway: tasks.underway.as_slice() };
             // SAFETY: as above.
             unsafe { probes.run::<V, _>(query, &mut prefixes) };
-            tasks.advance(query, block, probes.answers(), out);
+            tasks.advance(query, probes.answers(), out);
         }
     }
 }
 
-impl Tasks {
+impl<'p> Tasks<'p> {
     /// Begins the walk of these paths; answers those that need none.
     ///
     /// # Safety
@@ -74,7 +74,7 @@ impl Tasks {
     unsafe fn begin<V: Vectors, S: Source>(
         &mut self,
         query: &Query<'_>,
-        block: &Block<S>,
+        block: &Block<'p, S>,
         numbers: &[u16],
         out: &mut OutcomesMut<'_>,
     ) {
@@ -95,13 +95,7 @@ impl Tasks {
 
     /// Takes in the answers of a round: writes the outcomes of paths that are through; the others choose their next prefix.
     #[inline(always)]
-    fn advance<S: Source>(
-        &mut self,
-        query: &Query<'_>,
-        block: &Block<S>,
-        answers: &[Answer; BLOCK_PATHS],
-        out: &mut OutcomesMut<'_>,
-    ) {
+    fn advance(&mut self, query: &Query<'_>, answers: &[Answer; BLOCK_PATHS], out: &mut OutcomesMut<'_>) {
         let Tasks { tasks, underway, next, found } = self;
         next.clear();
         found.sort(&answers[..underway.as_slice().len()]);
@@ -111,9 +105,9 @@ impl Tasks {
                 let task = &mut tasks[usize::from(number) % TASKS];
                 let answer = answers[usize::from(place) % BLOCK_PATHS];
                 let ended = match kind {
-                    MISSING => task.miss(query, block),
-                    DIRECTORY => task.enter(query, block, answer),
-                    LINK => task.follow(query, block, answer),
+                    MISSING => task.miss(query),
+                    DIRECTORY => task.enter(query, answer),
+                    LINK => task.follow(query, answer),
                     _ => Some(task.end_at(query, answer)),
                 };
                 match ended {
@@ -127,13 +121,12 @@ impl Tasks {
 }
 
 /// What every path underway asks next.
-struct Prefixes<'q, S> {
-    block: &'q Block<S>,
-    tasks: &'q [Task; TASKS],
+struct Prefixes<'q, 'p> {
+    tasks: &'q [Task<'p>; TASKS],
     underway: &'q [u16],
 }
 
-impl<'q, S: Source> Questions<'q> for Prefixes<'q, S> {
+impl<'q> Questions<'q> for Prefixes<'q, '_> {
     #[inline(always)]
     fn len(&self) -> usize {
         self.underway.len()
@@ -143,7 +136,7 @@ impl<'q, S: Source> Questions<'q> for Prefixes<'q, S> {
     fn piece(&mut self, i: usize) -> Piece<'q> {
         let Some(&number) = self.underway.get(i) else { return Piece::NOTHING };
         let task = &self.tasks[usize::from(number) % TASKS];
-        task.piece(self.block)
+        task.piece()
     }
 }
 

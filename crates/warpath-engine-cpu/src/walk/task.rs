@@ -18,11 +18,11 @@ pub(super) enum Begun {
 }
 
 /// A path that is walked. All places are offsets in the path as given.
-pub(super) struct Task {
+pub(super) struct Task<'p> {
     /// Its number in the block.
     pub number: u16,
-    /// Where the path ends, slashes at its end left out.
-    end: u16,
+    /// The path, slashes at its end left out.
+    path: &'p [u8],
     /// A slash at its end demands a directory.
     wants_directory: bool,
     /// What `path[base..]` continues: where the path began, or where a link has led.
@@ -40,10 +40,10 @@ pub(super) struct Task {
     slashes: u128,
 }
 
-impl Task {
-    pub const IDLE: Task = Task {
+impl<'p> Task<'p> {
+    pub const IDLE: Task<'p> = Task {
         number: 0,
-        end: 0,
+        path: &[],
         wants_directory: false,
         state: None,
         base: 0,
@@ -63,7 +63,7 @@ impl Task {
     pub unsafe fn begin<V: Vectors, S: Source>(
         &mut self,
         query: &Query<'_>,
-        block: &Block<S>,
+        block: &Block<'p, S>,
         number: u16,
     ) -> Begun {
         let path = block.path(usize::from(number));
@@ -98,7 +98,7 @@ impl Task {
             return Begun::Odd;
         }
         self.number = number;
-        self.end = end as u16;
+        self.path = &path[..end];
         self.wants_directory = end < path.len();
         (self.state, self.directory) =
             if absolute { (None, layout::ROOT) } else { (Some(*start), query.plan.start) };
@@ -107,54 +107,49 @@ impl Task {
         self.links = 0;
         let as_written = from == 0 && !self.wants_directory;
         let is_known_missing = as_written && !query.is_walk_only();
-        self.missing = self.end + u16::from(!is_known_missing);
-        match self.ask_next(query, block) {
+        self.missing = self.end() + u16::from(!is_known_missing);
+        match self.ask_next(query) {
             None => Begun::Underway,
             Some(outcome) => Begun::Answered(outcome),
         }
     }
 
-    /// The path, without slashes at its end.
+    /// Where the path ends.
     #[inline(always)]
-    fn path<'p, S: Source>(&self, block: &'p Block<S>) -> &'p [u8] {
-        block.path(usize::from(self.number)).get(..usize::from(self.end)).unwrap_or_default()
+    fn end(&self) -> u16 {
+        self.path.len() as u16
     }
 
     /// The prefix that is asked for.
     #[inline(always)]
-    pub fn piece<'p, S: Source>(&'p self, block: &'p Block<S>) -> Piece<'p> {
-        let bytes = self.path(block).get(usize::from(self.base)..usize::from(self.asked)).unwrap_or_default();
+    pub fn piece(&self) -> Piece<'_> {
+        let bytes = self.path.get(usize::from(self.base)..usize::from(self.asked)).unwrap_or_default();
         // Both were measured before.
         Piece::new(self.state.as_ref(), bytes).unwrap_or(Piece::NOTHING)
     }
 
     /// There is no such entry: asks for a shorter prefix.
     #[inline(always)]
-    pub fn miss<S: Source>(&mut self, query: &Query<'_>, block: &Block<S>) -> Option<Outcome> {
+    pub fn miss(&mut self, query: &Query<'_>) -> Option<Outcome> {
         self.missing = self.asked;
-        self.ask_next(query, block)
+        self.ask_next(query)
     }
 
     /// It is a directory: asks for a longer prefix, unless that was the whole path.
     #[inline(always)]
-    pub fn enter<S: Source>(
-        &mut self,
-        query: &Query<'_>,
-        block: &Block<S>,
-        answer: Answer,
-    ) -> Option<Outcome> {
-        if self.asked == self.end {
+    pub fn enter(&mut self, query: &Query<'_>, answer: Answer) -> Option<Outcome> {
+        if self.asked == self.end() {
             return Some(Ok(answer.inode()));
         }
         self.exists = self.asked;
         self.directory = answer.inode();
-        self.ask_next(query, block)
+        self.ask_next(query)
     }
 
     /// It is neither directory nor link, or a link at the end that is not to lead to a directory: the walk ends here.
     #[inline(always)]
     pub fn end_at(&self, query: &Query<'_>, answer: Answer) -> Outcome {
-        if self.asked == self.end && !self.wants_directory {
+        if self.asked == self.end() && !self.wants_directory {
             resolve::final_entry(query.tables, query.plan, &answer.slot(), self.links)
         } else {
             Err(LookupError::NotADirectory)
@@ -163,13 +158,8 @@ impl Task {
 
     /// It is a link: goes on where it leads, unless it is the answer.
     #[inline(always)]
-    pub fn follow<S: Source>(
-        &mut self,
-        query: &Query<'_>,
-        block: &Block<S>,
-        answer: Answer,
-    ) -> Option<Outcome> {
-        let last = self.asked == self.end;
+    pub fn follow(&mut self, query: &Query<'_>, answer: Answer) -> Option<Outcome> {
+        let last = self.asked == self.end();
         if last && !self.wants_directory {
             return Some(self.end_at(query, answer));
         }
@@ -186,7 +176,7 @@ impl Task {
         let Some(record) = resolve::dir_record(query.tables, link.inode) else {
             return Some(Err(LookupError::NotADirectory));
         };
-        let rest = self.path(block).get(usize::from(self.asked)..).unwrap_or_default();
+        let rest = self.path.get(usize::from(self.asked)..).unwrap_or_default();
         if record.length as usize + rest.len() > layout::MAX_PATH as usize {
             // Too deep for one state: the scalar twin changes states on the way.
             let (inode, directory) = (link.inode, self.wants_directory);
@@ -196,38 +186,38 @@ impl Task {
         self.base = self.asked;
         self.exists = self.asked;
         self.directory = link.inode;
-        self.missing = self.end + 1;
-        self.ask_next(query, block)
+        self.missing = self.end() + 1;
+        self.ask_next(query)
     }
 
     /// Chooses the next prefix, or says how the path ends when there is none between what exists and what is missing.
     #[inline(always)]
-    fn ask_next<S: Source>(&mut self, query: &Query<'_>, block: &Block<S>) -> Option<Outcome> {
-        if self.missing > self.end {
+    fn ask_next(&mut self, query: &Query<'_>) -> Option<Outcome> {
+        if self.missing > self.end() {
             // Nothing is known to be missing: the whole rest, or for a walk its parent first.
-            self.asked = self.end;
+            self.asked = self.end();
             if query.is_walk_only()
-                && let Some(slash) = self.last_slash(block)
+                && let Some(slash) = self.last_slash()
             {
                 self.asked = slash;
             }
             return None;
         }
-        let slash = if self.missing == self.end { self.last_slash(block) } else { self.middle_slash(block) };
+        let slash = if self.missing == self.end() { self.last_slash() } else { self.middle_slash() };
         match slash {
             Some(slash) => {
                 self.asked = slash;
                 None
             }
-            None => Some(Err(self.error(query, block))),
+            None => Some(Err(self.error(query))),
         }
     }
 
     /// Why the path ends behind the directory that exists.
     #[inline(always)]
-    fn error<S: Source>(&self, query: &Query<'_>, block: &Block<S>) -> LookupError {
+    fn error(&self, query: &Query<'_>) -> LookupError {
         if self.missing - self.exists > layout::MAX_NAME as u16
-            && self.missing_name(block).len() > layout::MAX_NAME as usize
+            && self.missing_name().len() > layout::MAX_NAME as usize
         {
             LookupError::NameTooLong
         } else {
@@ -237,9 +227,9 @@ impl Task {
 
     /// The last slash between what exists and what is missing, or the end.
     #[inline(always)]
-    fn last_slash<S: Source>(&self, block: &Block<S>) -> Option<u16> {
-        if usize::from(self.end) > Marks::MAX {
-            let between = self.between(block);
+    fn last_slash(&self) -> Option<u16> {
+        if self.path.len() > Marks::MAX {
+            let between = self.between();
             return between.iter().rposition(|&byte| byte == b'/').map(|at| self.exists + 1 + at as u16);
         }
         let slashes = self.slashes_between();
@@ -248,10 +238,10 @@ impl Task {
 
     /// A slash near the middle between what exists and what is missing.
     #[inline(always)]
-    fn middle_slash<S: Source>(&self, block: &Block<S>) -> Option<u16> {
+    fn middle_slash(&self) -> Option<u16> {
         let half = (self.missing - self.exists) / 2;
-        if usize::from(self.end) > Marks::MAX {
-            let (before, behind) = self.between(block).split_at_checked(usize::from(half))?;
+        if self.path.len() > Marks::MAX {
+            let (before, behind) = self.between().split_at_checked(usize::from(half))?;
             let at = before.iter().rposition(|&byte| byte == b'/');
             let at =
                 at.or_else(|| behind.iter().position(|&byte| byte == b'/').map(|at| usize::from(half) + at));
@@ -264,22 +254,21 @@ impl Task {
     }
 
     /// The bytes between what exists and what is missing, the slash behind what exists left out.
-    fn between<'p, S: Source>(&self, block: &'p Block<S>) -> &'p [u8] {
-        let to = usize::from(self.missing.min(self.end));
-        self.path(block).get(usize::from(self.exists) + 1..to).unwrap_or_default()
+    fn between(&self) -> &'p [u8] {
+        let to = usize::from(self.missing.min(self.end()));
+        self.path.get(usize::from(self.exists) + 1..to).unwrap_or_default()
     }
 
     /// The name behind what exists.
-    fn missing_name<'p, S: Source>(&self, block: &'p Block<S>) -> &'p [u8] {
-        let name =
-            self.path(block).get(usize::from(self.exists)..usize::from(self.missing)).unwrap_or_default();
+    fn missing_name(&self) -> &'p [u8] {
+        let name = self.path.get(usize::from(self.exists)..usize::from(self.missing)).unwrap_or_default();
         name.strip_prefix(b"/").unwrap_or(name)
     }
 
     /// A bit for each byte of [`Task::between`] that is a slash, of a path of at most [`Marks::MAX`] bytes.
     #[inline(always)]
     fn slashes_between(&self) -> u128 {
-        let to = self.missing.min(self.end);
+        let to = self.missing.min(self.end());
         // Neither end is 0 or beyond 127 here.
         let before = u128::MAX >> ((Marks::MAX as u16 - to) % Marks::MAX as u16);
         (self.slashes & before) >> (self.exists % Marks::MAX as u16) >> 1
