@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests and measures the CUDA engine on a machine with an NVIDIA GPU, in one run of about five minutes.
 # usage: scripts/device-cuda.sh bundle FOLDER            builds what the run needs and puts it, stripped, into FOLDER
-#        scripts/device-cuda.sh BINARY OUT [PART..]      PART: sanitize bench26 bench20 ncu suite random hostile gpus; all but gpus when none is named
+#        scripts/device-cuda.sh BINARY OUT [PART..]      PART: sanitize bench26 bench20 resident ncu suite random hostile gpus; all but gpus when none is named
 # BINARY is the example `cuda-device`. The benches' logs go to OUT as they come, the others to OUT/checks.txt when they end, a summary to the standard output. After SECONDS_LEFT (default 420) no part is begun, and
 # one that is under way is ended. sanitize: compute-sanitizer's four tools at once. The tree of bench26 is built beside them, on the CPU.
 set -uo pipefail
@@ -17,7 +17,7 @@ fi
 binary=$1 out=$2
 shift 2
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(sanitize bench26 bench20 ncu suite random hostile)
+[ ${#parts[@]} -gt 0 ] || parts=(sanitize bench26 bench20 resident ncu suite random hostile)
 mkdir -p "$out"
 logs=$(mktemp -d)
 commit=$(cat "$(dirname "$0")/commit" 2>/dev/null || git rev-parse --short HEAD 2>/dev/null)
@@ -90,6 +90,7 @@ for part in "${parts[@]}"; do
             grep -E "paths32|Duration|fabric|Throughput|Hit Rate|hit_rate|dram__|inst_executed|wavefronts|sm__cycles|Achieved Occ" "$(log_of ncu)"
             ;;
         suite) show 130 suite 150 "$binary" suite "${N_SUITE:-20000}" ;;
+        resident) show 14 resident 60 "$binary" resident ;;
         random) show 8 random 150 "$binary" random "${N_RANDOM:-10000000}" "${RANDOM_SECONDS:-90}" ;;
         hostile) show 14 hostile 60 "$binary" hostile 100 ;;
         gpus) show 20 gpus 200 "$binary" gpus ;;
