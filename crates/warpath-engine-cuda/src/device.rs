@@ -9,7 +9,7 @@ use crate::replica::{Replica, Uploader, wait_for_all};
 use crate::resident::{self, Resident, ResidentStats};
 use crate::ring::{PLACE_BYTES, Serves};
 use crate::text::{Columns, Source, TextLanes};
-use crate::workers::{FreeLanes, Misses, Remaining, Task, Ways};
+use crate::workers::{Failure, FreeLanes, Misses, Remaining, Task, Ways, side_by_side};
 use cudarc::driver::CudaContext;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -412,23 +412,14 @@ impl Large<'_> {
         if n_threads == 1 && !by_engine {
             task.work()?;
         } else {
-            let failure: Mutex<Option<EngineError>> = Mutex::new(None);
-            let note = |result: Result<(), EngineError>| {
-                if let Err(error) = result {
-                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            let failure = Failure::default();
+            let copy = || {
+                if by_engine {
+                    failure.note(self.send_text(&task));
                 }
             };
-            rayon::in_place_scope(|scope| {
-                for _ in 0..n_threads {
-                    scope.spawn(|_| note(task.work()));
-                }
-                if by_engine {
-                    note(self.send_text(&task));
-                }
-            });
-            if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
-                return Err(error);
-            }
+            side_by_side(n_threads, || failure.note(task.work()), copy);
+            failure.into_result()?;
         }
         Ok(task.missed.into_inner().unwrap_or_else(PoisonError::into_inner))
     }

@@ -4,11 +4,11 @@ use crate::driver::{NAME, Named, unavailable};
 use crate::hints::Hints;
 use crate::kernels::{Kernels, NearKeys, TablesArg};
 use crate::memory::{DeviceBuffer, HostBuffer, Stream};
+use crate::workers::{Failure, side_by_side};
 use cudarc::driver::{CudaContext, result};
-use rayon::prelude::*;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use warpath_core::EngineError;
 use warpath_core::index::{BeneathLinks, Tables};
 use warpath_core::layout::TableParams;
@@ -69,8 +69,8 @@ impl Uploader {
         while self.stages.len() < 2 * n_threads {
             self.stages.push(Stage::new(&self.context)?);
         }
-        let (context, taken) = (&self.context, AtomicUsize::new(0));
-        self.stages.par_chunks_mut(2).take(n_threads).try_for_each(|stages| {
+        let (context, taken, failure) = (&self.context, AtomicUsize::new(0), Failure::default());
+        let send = |stages: &mut [Stage]| -> Result<(), EngineError> {
             context.bind_to_thread().named("cuCtxSetCurrent")?;
             loop {
                 for stage in &mut *stages {
@@ -81,7 +81,14 @@ impl Uploader {
                     stage.send(to + first as u64, &rest[..rest.len().min(STAGE_BYTES)])?;
                 }
             }
-        })
+        };
+        let pairs = Mutex::new(self.stages.chunks_mut(2));
+        let work = || {
+            let pair = pairs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            failure.note(pair.map_or(Ok(()), send));
+        };
+        side_by_side(n_threads, work, || ());
+        failure.into_result()
     }
 
     /// Waits until all copies are there.

@@ -58,6 +58,40 @@ impl Remaining {
     }
 }
 
+/// Runs `work` on `n` threads and `beside` on this one; returns when all have ended.
+///
+/// On rayon's threads, whoever waits does nothing else: the caller holds locks. A thread of rayon's own would take up other work
+/// while it waits, which may want the same locks, so from there threads of their own are made, some 15 us each.
+pub(crate) fn side_by_side(n: usize, work: impl Fn() + Sync, beside: impl FnOnce()) {
+    if rayon::current_thread_index().is_some() {
+        std::thread::scope(|scope| {
+            (0..n).for_each(|_| drop(scope.spawn(&work)));
+            beside();
+        });
+    } else {
+        rayon::in_place_scope(|scope| {
+            (0..n).for_each(|_| scope.spawn(|_| work()));
+            beside();
+        });
+    }
+}
+
+/// The first error of several threads.
+#[derive(Debug, Default)]
+pub(crate) struct Failure(Mutex<Option<EngineError>>);
+
+impl Failure {
+    pub fn note(&self, result: Result<(), EngineError>) {
+        if let Err(error) = result {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    }
+
+    pub fn into_result(self) -> Result<(), EngineError> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+}
+
 /// How often keys have missed in a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Misses {
@@ -271,6 +305,24 @@ mod tests {
         }
         assert_eq!(seen, [1; 100]);
         assert_eq!(remaining.take_back(|left| left.clone()), None);
+    }
+
+    #[test]
+    fn a_thread_that_waits_takes_up_no_other_work() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let (done, other) = (AtomicUsize::new(0), Mutex::new(()));
+        let count = || {
+            done.fetch_add(1, Ordering::Relaxed);
+        };
+        pool.scope(|scope| {
+            scope.spawn(|scope| {
+                let _held = other.lock().unwrap();
+                scope.spawn(|_| assert!(other.try_lock().is_ok()));
+                side_by_side(3, count, || std::thread::sleep(std::time::Duration::from_millis(20)));
+            });
+        });
+        side_by_side(2, count, || ());
+        assert_eq!(done.into_inner(), 5);
     }
 
     #[test]
