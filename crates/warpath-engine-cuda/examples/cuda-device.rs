@@ -34,14 +34,16 @@ fn main() -> Result<()> {
         Some((command, rest)) if command == "suite" => suite(rest),
         Some((command, rest)) if command == "random" => random(rest),
         Some((command, rest)) if command == "hostile" => checks::sanitize::run_hostile(number(rest, 300)?),
-        Some((command, rest)) if command == "sanitize" => checks::sanitize::run(number(rest, 5)?),
+        Some((command, rest)) if command == "sanitize" => {
+            checks::sanitize::run(number(rest, 5)?, rest.len() > 1)
+        }
         Some((command, rest)) if command == "profile" => profile(number(rest, 24)? as u32),
         Some((command, rest)) if command == "bench" => rest.iter().try_for_each(|k| bench(k.parse()?)),
         Some((command, _)) if command == "resident" => resident_mode::check(),
         Some((command, _)) if command == "latency" => latency(),
         Some((command, _)) if command == "gpus" => split_over_all(),
         _ => bail!(
-            "usage: cuda-device suite [N_RANDOM] | random [N [SECONDS]] | hostile [N] | sanitize [N_TREES] | resident | latency | bench K.. \
+            "usage: cuda-device suite [N_RANDOM] | random [N [SECONDS]] | hostile [N] | sanitize [N_TREES [staying]] | resident | latency | bench K.. \
              | profile [K] | gpus"
         ),
     }

@@ -1,6 +1,6 @@
 //! Little of everything, so that compute-sanitizer sees every kernel and every way within a minute.
 
-use super::random::Case;
+use super::random::{Case, stays};
 use crate::hostile;
 use crate::variants::{VARIANTS, Variant, make};
 use anyhow::Result;
@@ -8,14 +8,15 @@ use anyhow::Result;
 /// A batch for which every warp of the direct kernel goes round.
 const ROUNDS: usize = 150_000;
 
-/// Asks every variant random cases on some trees, one large batch and as many hostile tables.
-pub fn run(n_trees: u64) -> Result<()> {
+/// Asks every variant random cases on some trees, one large batch and as many hostile tables. Those whose kernel stays are asked alone
+/// (`staying`): a tool that waits for each launch stops them over and over.
+pub fn run(n_trees: u64, staying: bool) -> Result<()> {
     let mut cases = Vec::new();
     for seed in 1..=n_trees {
         cases.push(Case::new(seed, &[300, 1200, 7])?);
     }
     let large = Case::new(9, &[ROUNDS])?;
-    for &variant in VARIANTS {
+    for &variant in VARIANTS.iter().filter(|&&variant| stays(variant) == staying) {
         let engine = make(variant)?;
         let mut n = 0;
         for case in &cases {
