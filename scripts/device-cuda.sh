@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Tests and measures the CUDA engine on a machine with an NVIDIA GPU, in one run of about five minutes.
 # usage: scripts/device-cuda.sh bundle FOLDER            builds what the run needs and puts it, stripped, into FOLDER
-#        scripts/device-cuda.sh BINARY OUT [PART..]      PART: sanitize bench26 bench20 resident ncu suite random hostile gpus; all but gpus when none is named
+#        scripts/device-cuda.sh BINARY OUT [PART..]      PART: sanitize bench26 bench20 ncu suite resident random hostile gpus; all but gpus when none is named
 # BINARY is the example `cuda-device`. The benches' logs go to OUT as they come, the others to OUT/checks.txt when they end, a summary to the standard output. After SECONDS_LEFT (default 420) no part is begun, and
 # one that is under way is ended. sanitize: compute-sanitizer's four tools at once. The tree of bench26 is built beside them, on the CPU.
 set -uo pipefail
@@ -17,7 +17,7 @@ fi
 binary=$1 out=$2
 shift 2
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(sanitize bench26 bench20 resident ncu suite random hostile)
+[ ${#parts[@]} -gt 0 ] || parts=(sanitize bench26 bench20 ncu suite resident random hostile)
 mkdir -p "$out"
 logs=$(mktemp -d)
 commit=$(cat "$(dirname "$0")/commit" 2>/dev/null || git rev-parse --short HEAD 2>/dev/null)
@@ -71,7 +71,7 @@ gate=$logs/gate early=
 case " ${parts[*]} " in
     *" bench26 "*)
         rm -f "$gate"
-        GATE=$gate run bench26 360 "$binary" bench 26 &
+        GATE=$gate run bench26 "${BENCH_LIMIT:-200}" "$binary" bench 26 &
         early=$!
         ;;
 esac
@@ -84,7 +84,7 @@ for part in "${parts[@]}"; do
             rm -f "$gate"
             tail -60 "$out/bench26.txt"
             ;;
-        bench20) show 60 bench20 150 "$binary" bench 20 ;;
+        bench20) show 60 bench20 "${BENCH_LIMIT:-200}" "$binary" bench 20 ;;
         ncu)
             # Paths that exist, then half of them missing; of each the direct kernel and the walk.
             run ncu 90 ncu --clock-control none -k "regex:direct_paths32|walk_paths32" -s 2 -c 4 --section SpeedOfLight \
