@@ -20,6 +20,12 @@ fn wide_add(a: Wide, b: Wide) -> Wide {
     return vec2<u32>(lo, a.y + b.y + u32(lo < a.x));
 }
 
+// The word that begins `shift` bits up in `lo` and `hi`, 0 to 31.
+fn funnel(lo: u32, hi: u32, shift: u32) -> u32 {
+    // In two steps, since a word can't be shifted by 32.
+    return (lo >> shift) | ((hi << 1u) << (31u - shift));
+}
+
 // The whole product of two words.
 fn wide_product(a: u32, b: u32) -> Wide {
     let a0 = a & 0xffffu;

@@ -19,6 +19,11 @@ fn wide_add(a: Wide, b: Wide) -> Wide {
     return a + b;
 }
 
+// The word that begins `shift` bits up in `lo` and `hi`, 0 to 31.
+fn funnel(lo: u32, hi: u32, shift: u32) -> u32 {
+    return low(wide(lo, hi) >> shift);
+}
+
 // The whole product of two words.
 fn wide_product(a: u32, b: u32) -> Wide {
     return u64(a) * u64(b);

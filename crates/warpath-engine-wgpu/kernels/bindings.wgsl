@@ -19,15 +19,17 @@ struct BatchParams {
 @group(1) @binding(0) var<uniform> batch: BatchParams;
 // Where each path begins in the bytes, and behind the last one where it ends.
 @group(1) @binding(1) var<storage, read> offsets: array<u32>;
-// The paths' bytes, one after the other, four a word.
-@group(1) @binding(2) var<storage, read> bytes: array<u32>;
-// An outcome a path: its inode, or OUTCOME_ERROR with a STATUS_ in the lowest byte.
+// The paths' bytes, one after the other, four a word and sixteen a quad.
+@group(1) @binding(2) var<storage, read> bytes: array<vec4<u32>>;
+// An outcome a path: its inode, or OUTCOME_ERROR with a STATUS_ in the lowest byte, or OUTCOME_HOST.
 @group(1) @binding(3) var<storage, read_write> outcomes: array<u32>;
 
 // Above every inode; the status of the path is in the lowest byte.
 const OUTCOME_ERROR: u32 = 0xffffff00u;
 // No outcome yet: what the direct probe can't answer.
 const OUTCOME_NONE: u32 = 0xffffffffu;
+// The host answers: the path has more than MAX_PATH bytes, and only a NUL among them makes a difference.
+const OUTCOME_HOST: u32 = 0xfffffffeu;
 
 fn table_flag(flag: u32) -> bool {
     return (index.table.flags & flag) != 0u;

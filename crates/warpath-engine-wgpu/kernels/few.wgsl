@@ -16,13 +16,11 @@ fn resolve_few(
     if number >= batch.query.first + batch.query.n_paths {
         return;
     }
-    let stage_first = (offsets[number] - batch.offset_base) / 4u;
-    let stage_end = (offsets[number + 1u] - batch.offset_base + 3u) / 4u;
-    let staged = stage_end - stage_first <= STAGE_WORDS;
+    let stage_first = path_start(number) / 16u;
+    let stage_end = (path_start(number + 1u) + 15u) / 16u;
+    let staged = stage_end - stage_first <= STAGE_QUADS;
     if staged {
-        for (var word = stage_first + thread; word < stage_end; word += WORKGROUP) {
-            stage[word - stage_first] = bytes[word];
-        }
+        stage_quads(stage_first, stage_end, thread);
     }
     workgroupBarrier();
 

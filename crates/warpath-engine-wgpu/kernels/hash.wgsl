@@ -1,8 +1,17 @@
 // The key of an entry: NH over its canonical path, then a strongly universal finish. Twin of core's hash.rs.
 
-// The two position keys of `unit` in `lane`. Units wrap at 8 KiB, which no path reaches.
-fn position(lane: u32, unit: u32) -> vec2<u32> {
-    return key_pair(lane * KEY_UNITS + (unit & (KEY_UNITS - 1u)));
+// The position keys of a unit: two words a lane.
+struct UnitKeys {
+    lane0: vec2<u32>,
+    lane1: vec2<u32>,
+    lane2: vec2<u32>,
+}
+
+// The position keys of `unit`, which the host has put side by side. Units wrap at 8 KiB, which no path reaches.
+fn position(unit: u32) -> UnitKeys {
+    let at = 2u * (unit & (KEY_UNITS - 1u));
+    let lanes01 = hash_key[at];
+    return UnitKeys(lanes01.xy, lanes01.zw, hash_key[at + 1u].xy);
 }
 
 // The fingerprint of an entry's canonical path: 94 bits. The two lowest bits of the third word are zero.
@@ -113,20 +122,19 @@ fn finish(state: State) -> Key {
 
 // The top half of `lo(sum) * A + hi(sum) * B + C`.
 fn finish_lane(lane: u32, sum: Wide) -> u32 {
-    let at = (KEY_FINISH + lane * KEY_FINISH_WORDS) / 2u;
-    let a = key_pair(at);
-    let b = key_pair(at + 1u);
-    let c = key_pair(at + 2u);
-    let products = wide_add(wide_product(low(sum), a.x), wide_product(high(sum), b.x));
-    return high(wide_add(products, wide(c.x, c.y))) + low(sum) * a.y + high(sum) * b.y;
+    let ab = hash_key[2u * KEY_UNITS + 2u * lane];
+    let c = hash_key[2u * KEY_UNITS + 2u * lane + 1u];
+    let products = wide_add(wide_product(low(sum), ab.x), wide_product(high(sum), ab.z));
+    return high(wide_add(products, wide(c.x, c.y))) + low(sum) * ab.y + high(sum) * ab.w;
 }
 
 // Adds one unit to the three sums.
 fn add_unit(sums: Sums, unit: u32, word: vec2<u32>) -> Sums {
+    let keys = position(unit);
     return Sums(
-        wide_add(sums.lane0, product(word + position(0u, unit))),
-        wide_add(sums.lane1, product(word + position(1u, unit))),
-        wide_add(sums.lane2, product(word + position(2u, unit))),
+        wide_add(sums.lane0, product(word + keys.lane0)),
+        wide_add(sums.lane1, product(word + keys.lane1)),
+        wide_add(sums.lane2, product(word + keys.lane2)),
     );
 }
 

@@ -1,5 +1,5 @@
 // Where paths are many: a thread a path. A workgroup's paths lie side by side in the bytes, so it stages them together
-// in workgroup memory, each word read once and in order. Paths that the direct probe can't answer are gathered and walked
+// in workgroup memory, each quad read once and in order. Paths that the direct probe can't answer are gathered and walked
 // by the workgroup's first threads, so that a few of them don't hold up all the others of their subgroups.
 
 var<workgroup> n_walks: atomic<u32>;
@@ -16,14 +16,14 @@ fn resolve_many(
     if first >= end {
         return;
     }
-    let stage_first = (offsets[first] - batch.offset_base) / 4u;
-    let stage_end = (offsets[end] - batch.offset_base + 3u) / 4u;
-    let staged = stage_end - stage_first <= STAGE_WORDS;
+    let stage_first = path_start(first) / 16u;
+    let stage_end = (path_start(end) + 15u) / 16u;
+    let staged = stage_end - stage_first <= STAGE_QUADS;
     if thread == 0u {
         atomicStore(&n_walks, 0u);
     }
     if staged {
-        stage_words(stage_first, stage_end, thread);
+        stage_quads(stage_first, stage_end, thread);
     }
     workgroupBarrier();
 
@@ -41,25 +41,5 @@ fn resolve_many(
     for (var i = thread; i < n; i += WORKGROUP) {
         let walked = walks[i];
         outcomes[walked] = walk(path_at(walked, staged, stage_first));
-    }
-}
-
-// Copies words of the bytes into `stage`, four a thread at a time, so that four reads are on their way together.
-fn stage_words(from_word: u32, end: u32, thread: u32) {
-    for (var word = from_word + thread; word < end; word += 4u * WORKGROUP) {
-        let word0 = bytes[word];
-        let word1 = bytes[word + WORKGROUP];
-        let word2 = bytes[word + 2u * WORKGROUP];
-        let word3 = bytes[word + 3u * WORKGROUP];
-        stage_word(word - from_word, word0);
-        stage_word(word - from_word + WORKGROUP, word1);
-        stage_word(word - from_word + 2u * WORKGROUP, word2);
-        stage_word(word - from_word + 3u * WORKGROUP, word3);
-    }
-}
-
-fn stage_word(at: u32, word: u32) {
-    if at < STAGE_WORDS {
-        stage[at] = word;
     }
 }

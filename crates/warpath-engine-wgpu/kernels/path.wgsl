@@ -1,4 +1,4 @@
-// A path's bytes, in workgroup memory where they have been staged, else in the batch's buffer.
+// A path's bytes. `path_word`, which reads a word of them, is in words_anywhere.wgsl or words_staged.wgsl.
 
 struct Path {
     // Where the path begins in `bytes`.
@@ -6,23 +6,42 @@ struct Path {
     length: u32,
     // Whether its words are in `stage`.
     staged: bool,
-    // The word of `bytes` that is the first of `stage`.
+    // The quad of `bytes` that is the first of `stage`.
     stage_first: u32,
 }
 
-var<workgroup> stage: array<u32, STAGE_WORDS>;
+// Quads of `bytes` that a workgroup has copied, so that memory is read once and in order.
+var<workgroup> stage: array<vec4<u32>, STAGE_QUADS>;
 
 fn path_at(number: u32, staged: bool, stage_first: u32) -> Path {
-    let start = offsets[number] - batch.offset_base;
-    return Path(start, offsets[number + 1u] - batch.offset_base - start, staged, stage_first);
+    let start = path_start(number);
+    return Path(start, path_start(number + 1u) - start, staged, stage_first);
 }
 
-// Word `word` of the bytes.
-fn path_word(path: Path, word: u32) -> u32 {
-    if path.staged {
-        return stage[word - path.stage_first];
+// Where a path begins in `bytes`: where the one before it ends.
+fn path_start(number: u32) -> u32 {
+    return offsets[number] - batch.offset_base;
+}
+
+// Copies the quads `from_quad` to `end` into `stage`, four a thread at a time, so that four reads are on their way together.
+fn stage_quads(from_quad: u32, end: u32, thread: u32) {
+    for (var quad = from_quad + thread; quad < end; quad += 4u * WORKGROUP) {
+        // A thread that is past the end reads the last quad once more, which costs no memory access of its own.
+        let quad0 = bytes[quad];
+        let quad1 = bytes[min(quad + WORKGROUP, end - 1u)];
+        let quad2 = bytes[min(quad + 2u * WORKGROUP, end - 1u)];
+        let quad3 = bytes[min(quad + 3u * WORKGROUP, end - 1u)];
+        stage_quad(quad - from_quad, end - from_quad, quad0);
+        stage_quad(quad + WORKGROUP - from_quad, end - from_quad, quad1);
+        stage_quad(quad + 2u * WORKGROUP - from_quad, end - from_quad, quad2);
+        stage_quad(quad + 3u * WORKGROUP - from_quad, end - from_quad, quad3);
     }
-    return bytes[word];
+}
+
+fn stage_quad(at: u32, end: u32, quad: vec4<u32>) {
+    if at < end {
+        stage[at] = quad;
+    }
 }
 
 fn path_byte(path: Path, at: u32) -> u32 {
@@ -40,9 +59,7 @@ fn load(path: Path, at: u32, n: u32) -> vec2<u32> {
 
 // The 8 bytes from byte `at` of three words, `at` 0 to 3.
 fn unit_of(words: vec3<u32>, at: u32) -> vec2<u32> {
-    let shift = 8u * at;
-    // In two steps, since a word can't be shifted by 32.
-    return (words.xy >> vec2<u32>(shift)) | ((words.yz << vec2<u32>(1u)) << vec2<u32>(31u - shift));
+    return vec2<u32>(funnel(words.x, words.y, 8u * at), funnel(words.y, words.z, 8u * at));
 }
 
 // A unit whose first `n` bytes are set, 0 to 8.

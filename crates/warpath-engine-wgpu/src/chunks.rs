@@ -4,8 +4,7 @@ use std::ops::Range;
 use warpath_core::PathBatch;
 use warpath_core::batch::Paths;
 
-/// Paths of more bytes than this are answered on the host: none of them names anything, and one thread of a device would
-/// take long to look for a NUL in them.
+/// What every lane can hold: any path of up to this many bytes goes to the device.
 pub(crate) const LONG_PATH: usize = 64 << 10;
 
 /// The next part of a batch.
@@ -13,7 +12,7 @@ pub(crate) const LONG_PATH: usize = 64 << 10;
 pub(crate) enum Chunk {
     /// These paths, of so many bytes together, go to the device.
     Device { paths: Range<usize>, bytes: usize },
-    /// This path is longer than LONG_PATH.
+    /// This path alone is longer than a lane: it is answered on the host.
     Long(usize),
 }
 
@@ -36,12 +35,7 @@ pub(crate) fn next_chunk(batch: &PathBatch<'_>, from: usize, max_paths: usize, m
 fn flat<T: Copy + Into<u64>>(offsets: &[T], max_bytes: usize) -> (usize, usize) {
     let wide = |offset: &T| -> u64 { (*offset).into() };
     let base = wide(&offsets[0]);
-    let mut n = offsets[1..].partition_point(|end| wide(end) - base <= max_bytes as u64);
-    let long = |pair: &[T]| wide(&pair[1]) - wide(&pair[0]) > LONG_PATH as u64;
-    // A fold instead of an early exit: it vectorises.
-    if offsets[..=n].windows(2).fold(false, |any, pair| any | long(pair)) {
-        n = offsets[..=n].windows(2).position(long).unwrap_or(n);
-    }
+    let n = offsets[1..].partition_point(|end| wide(end) - base <= max_bytes as u64);
     (n, (wide(&offsets[n]) - base) as usize)
 }
 
@@ -49,7 +43,7 @@ fn flat<T: Copy + Into<u64>>(offsets: &[T], max_bytes: usize) -> (usize, usize) 
 fn sliced(lengths: impl Iterator<Item = usize>, max_bytes: usize) -> (usize, usize) {
     let (mut n, mut bytes) = (0, 0);
     for length in lengths {
-        if length > LONG_PATH || bytes + length > max_bytes {
+        if bytes + length > max_bytes {
             break;
         }
         n += 1;

@@ -143,7 +143,7 @@ impl Gpu {
         submission: Option<SubmissionIndex>,
         maps: &[&Mapping],
     ) -> Result<(), EngineError> {
-        let mapped = || maps.iter().all(|map| map.state() != Mapping::PENDING);
+        let mapped = || maps.iter().all(|map| map.is_settled());
         if !self.adapter.software {
             let begin = Instant::now();
             while !mapped() && begin.elapsed() < SPIN {
@@ -160,7 +160,7 @@ impl Gpu {
             }
         }
         self.check()?;
-        match maps.iter().all(|map| map.state() == Mapping::MAPPED) {
+        match maps.iter().all(|map| map.is_mapped()) {
             true => Ok(()),
             false => Err(self.give_up("a buffer could not be mapped".to_owned())),
         }
@@ -204,6 +204,16 @@ impl Mapping {
             shared.store(if result.is_ok() { Mapping::MAPPED } else { Mapping::FAILED }, Ordering::Release);
         });
         Mapping(state)
+    }
+
+    /// Whether the buffer is mapped by now.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.state() == Mapping::MAPPED
+    }
+
+    /// Whether nothing is to be waited for any more: the buffer is mapped, or can't be.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.state() != Mapping::PENDING
     }
 
     fn state(&self) -> u8 {

@@ -3,16 +3,14 @@
 use crate::chunks::{Chunk, next_chunk};
 use crate::device::Gpu;
 use crate::index::{DeviceIndex, window_records};
-use crate::lanes::{Dispatch, Lane};
+use crate::lanes::{Dispatch, Lane, Work, too_long};
 use crate::options::{Variant, WgpuOptions};
 use crate::pipelines::Pipelines;
-use crate::{NAME, failed};
-use std::collections::VecDeque;
-use std::ops::Range;
+use crate::shader::Kernel;
+use crate::{NAME, failed, stream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard};
-use warpath_core::layout;
-use warpath_core::{Engine, EngineError, EngineInfo, LookupError, OutcomesMut, PathBatch, Plan, Tables};
+use warpath_core::{Engine, EngineError, EngineInfo, OutcomesMut, PathBatch, Plan, Tables};
 
 /// Indexes that a device keeps a copy of, at most.
 const MAX_INDEXES: usize = 4;
@@ -73,10 +71,11 @@ impl WgpuEngine {
         match self.options.variant {
             // A software adapter has no subgroups to win by: a workgroup's barriers cost it more than a thread's loop.
             Variant::Auto if n_paths <= self.options.few_paths && !self.gpu.adapter.software => Variant::Few,
-            Variant::Auto if n_bytes / n_paths.max(1) <= Variant::Many.staged_length() as usize => {
-                Variant::Many
+            Variant::Auto if n_bytes / n_paths.max(1) > Kernel::ResolveMany.staged_length() as usize => {
+                Variant::ManyLong
             }
-            Variant::Auto => Variant::ManyLong,
+            Variant::Auto if n_paths >= self.options.huge_paths => Variant::Huge,
+            Variant::Auto => Variant::Many,
             chosen => chosen,
         }
     }
@@ -99,46 +98,67 @@ impl WgpuEngine {
         tables: &Tables,
         plan: &Plan,
         batch: &PathBatch<'_>,
-        mut out: OutcomesMut<'_>,
+        out: OutcomesMut<'_>,
     ) -> Result<(), EngineError> {
         let index = state.index(&self.gpu, tables)?;
         let (windows, group) = state.bound(&self.gpu, index, plan)?;
         let total = batch.n_bytes();
         let share = total / (2 * self.options.in_flight);
         let max_bytes = share.max(MIN_CHUNK_BYTES).min(self.options.chunk_bytes);
-        let mut underway: VecDeque<(usize, Range<usize>)> = VecDeque::new();
-        let (mut at, mut turn) = (0, 0);
-        while at < batch.len() {
-            let (paths, bytes) = match next_chunk(batch, at, self.options.chunk_paths, max_bytes) {
+        let chunks = Chunks { batch, out, at: 0, max_paths: self.options.chunk_paths, max_bytes };
+        let mut chunks = chunks.peekable();
+        let Some(first) = chunks.peek() else { return Ok(()) };
+        let n_lanes = if first.paths.len() == batch.len() { 1 } else { self.options.in_flight };
+        let (paths, bytes) = match n_lanes {
+            1 => (first.paths.len(), first.n_bytes),
+            _ => (self.options.chunk_paths.min(batch.len()), max_bytes),
+        };
+        state.make_lanes(&self.gpu, n_lanes, paths, bytes)?;
+        let variant = self.variant_for(first.paths.len(), first.n_bytes);
+        let dispatch = Dispatch {
+            steps: state.pipelines.steps(&self.gpu, variant, windows)?,
+            index: &group,
+            start: plan.start,
+            flags: plan.flags,
+        };
+        match n_lanes {
+            1 => chunks.try_for_each(|work| state.lanes[0].answer(&self.gpu, work, &dispatch)),
+            _ => stream::answer(&self.gpu, &mut state.lanes[..n_lanes], &dispatch, chunks),
+        }
+    }
+}
+
+/// The parts of a batch that go to the device. Paths that are longer than a lane are answered in between.
+struct Chunks<'a> {
+    batch: &'a PathBatch<'a>,
+    /// Outcomes from path `at` on.
+    out: OutcomesMut<'a>,
+    at: usize,
+    max_paths: usize,
+    max_bytes: usize,
+}
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = Work<'a>;
+
+    fn next(&mut self) -> Option<Work<'a>> {
+        while self.at < self.batch.len() {
+            let none = OutcomesMut { inodes: &mut [], statuses: &mut [] };
+            let out = std::mem::replace(&mut self.out, none);
+            let (paths, bytes) = match next_chunk(self.batch, self.at, self.max_paths, self.max_bytes) {
                 Chunk::Device { paths, bytes } => (paths, bytes),
                 Chunk::Long(path) => {
-                    out.set(path, Err(too_long(batch.get(path))));
-                    at = path + 1;
+                    let (mut answer, rest) = out.split_at(1);
+                    answer.set(0, Err(too_long(self.batch.get(path))));
+                    (self.at, self.out) = (path + 1, rest);
                     continue;
                 }
             };
-            at = paths.end;
-            if underway.len() == self.options.in_flight {
-                receive(&self.gpu, &mut state.lanes, underway.pop_front(), &mut out)?;
-            }
-            let lane = turn % self.options.in_flight;
-            turn += 1;
-            state.make_lane(&self.gpu, lane, paths.len(), bytes)?;
-            let variant = self.variant_for(paths.len(), bytes);
-            let dispatch = Dispatch {
-                pipeline: state.pipelines.pipeline(&self.gpu, variant, windows)?,
-                index: &group,
-                start: plan.start,
-                flags: plan.flags,
-                paths_per_workgroup: variant.paths_per_workgroup(),
-            };
-            state.lanes[lane].send(&self.gpu, &batch.slice(paths.clone()), bytes, &dispatch)?;
-            underway.push_back((lane, paths));
+            let (out, rest) = out.split_at(paths.len());
+            (self.at, self.out) = (paths.end, rest);
+            return Some(Work { paths: self.batch.slice(paths), n_bytes: bytes, out });
         }
-        while let Some(oldest) = underway.pop_front() {
-            receive(&self.gpu, &mut state.lanes, Some(oldest), &mut out)?;
-        }
-        Ok(())
+        None
     }
 }
 
@@ -181,17 +201,19 @@ impl State {
         Ok((index.windows(), index.group(gpu, &mut self.pipelines, plan)?.clone()))
     }
 
-    /// Makes sure that lane `lane` is there and has room. It is not in use.
-    fn make_lane(&mut self, gpu: &Gpu, lane: usize, paths: usize, bytes: usize) -> Result<(), EngineError> {
-        if self.lanes.get(lane).is_some_and(|lane| lane.holds(paths, bytes)) {
-            return Ok(());
-        }
+    /// Makes sure that so many lanes are there and have room. None is in use.
+    fn make_lanes(&mut self, gpu: &Gpu, n: usize, paths: usize, bytes: usize) -> Result<(), EngineError> {
         let paths = paths.next_power_of_two().max(MIN_LANE_PATHS);
         let bytes = bytes.next_power_of_two().max(MIN_LANE_BYTES);
-        let made = Lane::new(gpu, &self.pipelines.batch, paths, bytes)?;
-        match self.lanes.get_mut(lane) {
-            Some(place) => *place = made,
-            None => self.lanes.push(made),
+        for number in 0..n {
+            if self.lanes.get(number).is_some_and(|lane| lane.holds(paths, bytes)) {
+                continue;
+            }
+            let made = Lane::new(gpu, &self.pipelines.batch, paths, bytes)?;
+            match self.lanes.get_mut(number) {
+                Some(place) => *place = made,
+                None => self.lanes.push(made),
+            }
         }
         Ok(())
     }
@@ -229,27 +251,5 @@ impl Engine for WgpuEngine {
             state.lanes.clear();
         }
         result
-    }
-}
-
-/// Takes the answers of a chunk over from its lane.
-fn receive(
-    gpu: &Gpu,
-    lanes: &mut [Lane],
-    chunk: Option<(usize, Range<usize>)>,
-    out: &mut OutcomesMut<'_>,
-) -> Result<(), EngineError> {
-    let Some((lane, paths)) = chunk else { return Ok(()) };
-    let (_, rest) = out.reborrow().split_at(paths.start);
-    let (answers, _) = rest.split_at(paths.len());
-    lanes[lane].receive(gpu, answers)
-}
-
-/// The outcome of a path of more than MAX_PATH bytes, which depends on nothing else.
-fn too_long(path: &[u8]) -> LookupError {
-    debug_assert!(path.len() > layout::MAX_PATH as usize);
-    match path.contains(&0) {
-        true => LookupError::Invalid,
-        false => LookupError::NameTooLong,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::device::Gpu;
 use crate::pipelines::Pipelines;
-use crate::shader::{ARRAYS, ArrayKind};
+use crate::shader::{ARRAYS, ArrayKind, DEVICE_KEY_WORDS, device_key};
 use crate::upload::{Piece, upload};
 use crate::{NAME, adapters, failed};
 use bytemuck::{Pod, Zeroable};
@@ -75,8 +75,7 @@ impl DeviceIndex {
         let usage = BufferUsages::COPY_DST;
         let params =
             gpu.buffer("table parameters", size_of::<IndexParams>() as u64, usage | BufferUsages::UNIFORM)?;
-        // Whole quads, as a uniform buffer is read.
-        let key_bytes = u64::from(layout::KEY_WORDS.next_multiple_of(4)) * 4;
+        let key_bytes = 4 * DEVICE_KEY_WORDS as u64;
         let key_usage = if gpu.uniform_key { BufferUsages::UNIFORM } else { BufferUsages::STORAGE };
         let key = gpu.buffer("hash key", key_bytes, usage | key_usage)?;
         let group = make_group(gpu, pipelines, &params, &key, arrays.each_ref())?;
@@ -97,8 +96,9 @@ impl DeviceIndex {
         if key.len() != layout::KEY_WORDS as usize {
             return Err(failed(format!("the hash key has {} words", key.len())));
         }
+        let key = device_key(key);
         let params = index_params(tables);
-        pieces.push(Piece { buffer: &index.key, offset: 0, bytes: bytemuck::cast_slice(key) });
+        pieces.push(Piece { buffer: &index.key, offset: 0, bytes: bytemuck::cast_slice(&key) });
         pieces.push(Piece { buffer: &index.params, offset: 0, bytes: bytemuck::bytes_of(&params) });
         upload(gpu, &pieces)?;
         Ok(index)

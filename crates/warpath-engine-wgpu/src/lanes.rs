@@ -2,15 +2,16 @@
 
 use crate::device::{Gpu, Mapping};
 use crate::failed;
+use crate::pipelines::Step;
 use crate::upload::copy;
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 use warpath_core::batch::Paths;
-use warpath_core::layout::QueryParams;
-use warpath_core::{EngineError, INVALID_INODE, OutcomesMut, PathBatch};
+use warpath_core::layout::{self, QueryParams};
+use warpath_core::{EngineError, INVALID_INODE, LookupError, OutcomesMut, PathBatch};
 use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindingResource, Buffer, BufferBinding,
-    BufferUsages, ComputePipeline, MapMode, SubmissionIndex, WriteOnly,
+    BufferUsages, MapMode, SubmissionIndex, WriteOnly,
 };
 
 /// The twin of `BatchParams` in bindings.wgsl.
@@ -24,6 +25,10 @@ pub(crate) struct BatchParams {
 
 /// Above every inode; the status of the path is in the lowest byte. The twin of OUTCOME_ERROR in bindings.wgsl.
 const OUTCOME_ERROR: u32 = 0xFFFF_FF00;
+/// The host answers, since the path has more than MAX_PATH bytes. The twin of OUTCOME_HOST in bindings.wgsl.
+const OUTCOME_HOST: u32 = 0xFFFF_FFFE;
+/// Bytes that kernels read at a time.
+const QUAD: u64 = 16;
 /// Where a region of a buffer may begin, on every device.
 const REGION: u64 = 256;
 /// Where the offsets begin, behind the parameters.
@@ -31,13 +36,19 @@ const OFFSETS_AT: u64 = REGION;
 /// Answers from this number on are taken over by all threads.
 const PARALLEL_FROM: usize = 1 << 16;
 
-/// What a dispatch needs beside the lane.
+/// What a batch's dispatches need beside the lane.
 pub(crate) struct Dispatch<'a> {
-    pub pipeline: &'a ComputePipeline,
+    pub steps: Vec<Step>,
     pub index: &'a BindGroup,
     pub start: u32,
     pub flags: u32,
-    pub paths_per_workgroup: u32,
+}
+
+/// Paths that go to the device together, and where their answers go.
+pub(crate) struct Work<'a> {
+    pub paths: PathBatch<'a>,
+    pub n_bytes: usize,
+    pub out: OutcomesMut<'a>,
 }
 
 /// Buffers for a chunk: parameters, offsets and bytes in one, outcomes in another.
@@ -70,8 +81,8 @@ impl Lane {
     ) -> Result<Lane, EngineError> {
         let offsets_size = (max_paths as u64 + 1) * 4;
         let bytes_at = (OFFSETS_AT + offsets_size).next_multiple_of(REGION);
-        // A word read behind the last path's is masked off, but must not lie behind the binding.
-        let bytes_size = (max_bytes as u64).next_multiple_of(4) + 16;
+        // A word or a quad read behind the last path's is masked off, but must not lie behind the binding.
+        let bytes_size = (max_bytes as u64).next_multiple_of(QUAD) + QUAD;
         let read = BufferUsages::STORAGE | BufferUsages::UNIFORM;
         let input_size = bytes_at + bytes_size;
         let output_size = max_paths as u64 * 4;
@@ -126,25 +137,45 @@ impl Lane {
         paths <= self.max_paths && bytes <= self.max_bytes
     }
 
-    /// Sends the chunk, of `n_bytes` bytes, and has it answered. Returns at once; [`Lane::receive`] waits.
-    pub(crate) fn send(
+    /// Answers a chunk and waits for that.
+    pub(crate) fn answer(
         &mut self,
         gpu: &Gpu,
-        chunk: &PathBatch<'_>,
-        n_bytes: usize,
+        work: Work<'_>,
         dispatch: &Dispatch<'_>,
     ) -> Result<(), EngineError> {
         gpu.wait(None, &[&self.writable])?;
-        let n_paths = chunk.len() as u32;
+        self.filling(dispatch).fill(&work.paths, work.n_bytes)?;
+        self.submit(gpu, &work, dispatch)?;
+        if let Some((submission, mapping)) = &self.readable {
+            gpu.wait(Some(submission.clone()), &[mapping])?;
+        }
+        take_over(self.answers(), &work.paths, work.out)?;
+        self.release();
+        Ok(())
+    }
+
+    /// What fills the lane with a chunk, on any thread. The lane is free.
+    pub(crate) fn filling(&self, dispatch: &Dispatch<'_>) -> Filling {
+        let host = self.staging.as_ref().unwrap_or(&self.input).clone();
+        Filling { host, bytes_at: self.bytes_at as usize, start: dispatch.start, flags: dispatch.flags }
+    }
+
+    /// Has the chunk that the lane was filled with answered. Returns at once.
+    pub(crate) fn submit(
+        &mut self,
+        gpu: &Gpu,
+        work: &Work<'_>,
+        dispatch: &Dispatch<'_>,
+    ) -> Result<(), EngineError> {
+        let n_paths = work.paths.len() as u32;
         let host = self.staging.as_ref().unwrap_or(&self.input);
-        let query = QueryParams { n_paths, start: dispatch.start, flags: dispatch.flags, first: 0 };
-        fill(host, self.bytes_at as usize, chunk, n_bytes, query)?;
         host.unmap();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         if let Some(staging) = &self.staging {
             let offsets_end = OFFSETS_AT + 4 * (u64::from(n_paths) + 1);
             encoder.copy_buffer_to_buffer(staging, 0, &self.input, 0, offsets_end);
-            let bytes = (n_bytes as u64).next_multiple_of(4);
+            let bytes = (work.n_bytes as u64).next_multiple_of(4);
             if bytes > 0 {
                 encoder.copy_buffer_to_buffer(staging, self.bytes_at, &self.input, self.bytes_at, bytes);
             }
@@ -157,21 +188,31 @@ impl Lane {
         }
         let submission = gpu.queue.submit([encoder.finish()]);
         self.writable = Mapping::request(host, MapMode::Write);
-        let answers = self.readback.as_ref().unwrap_or(&self.output);
-        self.readable = Some((submission, Mapping::request(answers, MapMode::Read)));
+        self.readable = Some((submission, Mapping::request(self.answers(), MapMode::Read)));
         gpu.check()
     }
 
-    /// Waits for the chunk underway and takes its answers over.
-    pub(crate) fn receive(&mut self, gpu: &Gpu, out: OutcomesMut<'_>) -> Result<(), EngineError> {
-        let Some((submission, mapping)) = self.readable.take() else {
-            return Err(failed("no chunk is underway in this lane".to_owned()));
-        };
-        gpu.wait(Some(submission), &[&mapping])?;
-        let answers = self.readback.as_ref().unwrap_or(&self.output);
-        take_over(answers, out)?;
-        answers.unmap();
-        Ok(())
+    /// The submission underway and what it maps in the end.
+    pub(crate) fn underway(&self) -> Option<(&SubmissionIndex, [&Mapping; 2])> {
+        let (submission, readable) = self.readable.as_ref()?;
+        Some((submission, [&self.writable, readable]))
+    }
+
+    /// The buffer that the answers are read from.
+    pub(crate) fn answers(&self) -> &Buffer {
+        self.readback.as_ref().unwrap_or(&self.output)
+    }
+
+    /// Frees the lane once its answers are taken over.
+    pub(crate) fn release(&mut self) {
+        if self.readable.take().is_some() {
+            self.answers().unmap();
+        }
+    }
+
+    /// Whether the host may write to the lane.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable.is_mapped()
     }
 }
 
@@ -183,76 +224,106 @@ pub(crate) fn record(
     n_paths: u32,
 ) {
     const MAX_IN_A_ROW: u32 = 65_535;
-    let groups = n_paths.div_ceil(dispatch.paths_per_workgroup);
-    pass.set_pipeline(dispatch.pipeline);
-    pass.set_bind_group(0, dispatch.index, &[]);
-    pass.set_bind_group(1, batch, &[]);
-    pass.dispatch_workgroups(groups.min(MAX_IN_A_ROW), groups.div_ceil(MAX_IN_A_ROW), 1);
+    for step in &dispatch.steps {
+        let groups = step.kernel.n_workgroups(n_paths);
+        pass.set_pipeline(&step.pipeline);
+        pass.set_bind_group(0, dispatch.index, &[]);
+        pass.set_bind_group(1, batch, &[]);
+        pass.dispatch_workgroups(groups.min(MAX_IN_A_ROW), groups.div_ceil(MAX_IN_A_ROW), 1);
+    }
 }
 
-/// Copies a mapped buffer's outcomes to the caller's columns.
-pub(crate) fn take_over(mapped: &Buffer, out: OutcomesMut<'_>) -> Result<(), EngineError> {
+/// Copies the mapped answers of these paths to the caller's columns.
+pub(crate) fn take_over(
+    mapped: &Buffer,
+    paths: &PathBatch<'_>,
+    mut out: OutcomesMut<'_>,
+) -> Result<(), EngineError> {
     let bytes = out.len() as u64 * 4;
     let view = mapped.get_mapped_range(..bytes).map_err(|error| failed(error.to_string()))?;
     let words: &[u32] = bytemuck::try_cast_slice(&view).map_err(|error| failed(error.to_string()))?;
-    if words.len() < PARALLEL_FROM {
-        decode(words, out.inodes, out.statuses);
+    let any_host = if words.len() < PARALLEL_FROM {
+        decode(words, out.inodes, out.statuses)
     } else {
         let part = PARALLEL_FROM / 4;
         let columns = out.inodes.par_chunks_mut(part).zip(out.statuses.par_chunks_mut(part));
-        words.par_chunks(part).zip(columns).for_each(|(words, (inodes, statuses))| {
-            decode(words, inodes, statuses);
-        });
+        let decoded = words.par_chunks(part).zip(columns);
+        decoded.map(|(words, (inodes, statuses))| decode(words, inodes, statuses)).reduce(|| false, |a, b| a | b)
+    };
+    if any_host {
+        for (i, _) in words.iter().enumerate().filter(|(_, word)| **word == OUTCOME_HOST) {
+            out.set(i, Err(too_long(paths.get(i))));
+        }
     }
     Ok(())
 }
 
-fn decode(words: &[u32], inodes: &mut [u32], statuses: &mut [u8]) {
+/// The outcome of a path of more than MAX_PATH bytes, which depends on nothing else.
+pub(crate) fn too_long(path: &[u8]) -> LookupError {
+    debug_assert!(path.len() > layout::MAX_PATH as usize);
+    match path.contains(&0) {
+        true => LookupError::Invalid,
+        false => LookupError::NameTooLong,
+    }
+}
+
+/// Splits outcomes into columns; whether any is left to the host.
+fn decode(words: &[u32], inodes: &mut [u32], statuses: &mut [u8]) -> bool {
+    let mut any_host = false;
     for ((&word, inode), status) in words.iter().zip(inodes).zip(statuses) {
         let failed = word >= OUTCOME_ERROR;
         *inode = if failed { INVALID_INODE } else { word };
         *status = if failed { word as u8 } else { 0 };
+        any_host |= word == OUTCOME_HOST;
     }
+    any_host
 }
 
-/// Writes parameters, offsets and bytes to the mapped buffer.
-fn fill(
-    host: &Buffer,
+/// Fills a lane with a chunk.
+pub(crate) struct Filling {
+    host: Buffer,
+    /// Where the bytes begin.
     bytes_at: usize,
-    chunk: &PathBatch<'_>,
-    n_bytes: usize,
-    query: QueryParams,
-) -> Result<(), EngineError> {
-    let mut view = host.get_mapped_range_mut(..).map_err(|error| failed(error.to_string()))?;
-    let (mut head, body) = view.slice(..).split_at(bytes_at);
-    let (body, _) = body.split_at(n_bytes);
-    let (mut params, offsets) = head.slice(..).split_at(OFFSETS_AT as usize);
-    let (offsets, _) = offsets.split_at(4 * (chunk.len() + 1));
-    let offset_base = match chunk.paths() {
-        Paths::Flat32 { bytes, offsets: from } => {
-            let first = from[0] as usize;
-            copy(offsets, bytemuck::cast_slice(from));
-            copy(body, &bytes[first..first + n_bytes]);
-            from[0]
-        }
-        Paths::Flat64 { bytes, offsets: from } => {
-            let first = from[0];
-            write_words(offsets, from, |offset| (offset - first) as u32);
-            copy(body, &bytes[first as usize..first as usize + n_bytes]);
-            0
-        }
-        Paths::Slices(slices) => {
-            gather(offsets, body, n_bytes, slices);
-            0
-        }
-        Paths::Strs(strs) => {
-            gather(offsets, body, n_bytes, strs);
-            0
-        }
-    };
-    let batch = BatchParams { query, offset_base, _unused: [0; 3] };
-    params.slice(..size_of::<BatchParams>()).copy_from_slice(bytemuck::bytes_of(&batch));
-    Ok(())
+    start: u32,
+    flags: u32,
+}
+
+impl Filling {
+    /// Writes parameters, offsets and bytes to the mapped buffer.
+    pub(crate) fn fill(&self, chunk: &PathBatch<'_>, n_bytes: usize) -> Result<(), EngineError> {
+        let mut view = self.host.get_mapped_range_mut(..).map_err(|error| failed(error.to_string()))?;
+        let (mut head, body) = view.slice(..).split_at(self.bytes_at);
+        let (body, _) = body.split_at(n_bytes);
+        let (mut params, offsets) = head.slice(..).split_at(OFFSETS_AT as usize);
+        let (offsets, _) = offsets.split_at(4 * (chunk.len() + 1));
+        let offset_base = match chunk.paths() {
+            Paths::Flat32 { bytes, offsets: from } => {
+                let first = from[0] as usize;
+                copy(offsets, bytemuck::cast_slice(from));
+                copy(body, &bytes[first..first + n_bytes]);
+                from[0]
+            }
+            Paths::Flat64 { bytes, offsets: from } => {
+                let first = from[0];
+                write_words(offsets, from, |offset| (offset - first) as u32);
+                copy(body, &bytes[first as usize..first as usize + n_bytes]);
+                0
+            }
+            Paths::Slices(slices) => {
+                gather(offsets, body, n_bytes, slices);
+                0
+            }
+            Paths::Strs(strs) => {
+                gather(offsets, body, n_bytes, strs);
+                0
+            }
+        };
+        let n_paths = chunk.len() as u32;
+        let query = QueryParams { n_paths, start: self.start, flags: self.flags, first: 0 };
+        let batch = BatchParams { query, offset_base, _unused: [0; 3] };
+        params.slice(..size_of::<BatchParams>()).copy_from_slice(bytemuck::bytes_of(&batch));
+        Ok(())
+    }
 }
 
 /// Words made of `values`, written through a small buffer: mapped memory is fast for whole lines only.
@@ -319,8 +390,11 @@ mod tests {
     #[test]
     fn outcomes_are_inodes_or_statuses() {
         let (mut inodes, mut statuses) = ([0; 3], [9; 3]);
-        decode(&[7, OUTCOME_ERROR | 4, 0], &mut inodes, &mut statuses);
+        assert!(!decode(&[7, OUTCOME_ERROR | 4, 0], &mut inodes, &mut statuses));
         assert_eq!((inodes, statuses), ([7, INVALID_INODE, 0], [0, 4, 0]));
-        assert!(include_str!("../kernels/bindings.wgsl").contains(&format!("{OUTCOME_ERROR:#x}")));
+        assert!(decode(&[OUTCOME_HOST], &mut inodes, &mut statuses));
+        for outcome in [OUTCOME_ERROR, OUTCOME_HOST] {
+            assert!(include_str!("../kernels/bindings.wgsl").contains(&format!("{outcome:#x}u;")));
+        }
     }
 }

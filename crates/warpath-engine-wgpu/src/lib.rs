@@ -27,6 +27,7 @@ mod memory;
 mod options;
 mod pipelines;
 mod shader;
+mod stream;
 #[cfg(test)]
 mod translation;
 mod upload;

@@ -47,7 +47,7 @@ impl WgpuEngine {
             bytes.extend_from_slice(path);
             offsets.push(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
         }
-        bytes.resize(bytes.len().next_multiple_of(4) + 16, 0);
+        bytes.resize(bytes.len().next_multiple_of(16) + 16, 0);
         let largest = bytes.len().max(4 * offsets.len()) as u64;
         if largest > gpu.adapter.max_binding.min(u64::from(u32::MAX)) {
             let (what, available) = ("one binding (a resident batch)".to_owned(), gpu.adapter.max_binding);
@@ -99,11 +99,10 @@ impl WgpuEngine {
         let (windows, group) = state.bound(gpu, index, plan)?;
         let variant = self.variant_for(batch.n_paths as usize, batch.n_bytes);
         let dispatch = Dispatch {
-            pipeline: state.pipelines.pipeline(gpu, variant, windows)?,
+            steps: state.pipelines.steps(gpu, variant, windows)?,
             index: &group,
             start: plan.start,
             flags: plan.flags,
-            paths_per_workgroup: variant.paths_per_workgroup(),
         };
         let query = QueryParams { n_paths: batch.n_paths, start: plan.start, flags: plan.flags, first: 0 };
         let params = BatchParams { query, offset_base: 0, _unused: [0; 3] };
@@ -123,20 +122,25 @@ impl WgpuEngine {
         clock.map_or(Ok(Vec::new()), |clock| clock.read(gpu))
     }
 
-    /// The outcomes of the last [`WgpuEngine::resolve_resident`].
+    /// The outcomes of the last [`WgpuEngine::resolve_resident`]; `paths` are those that the batch was made of.
     ///
     /// # Errors
     /// As [`Engine::resolve`](warpath_core::Engine::resolve), and where `out` is of another length.
-    pub fn read_resident(&self, batch: &ResidentBatch, out: OutcomesMut<'_>) -> Result<(), EngineError> {
+    pub fn read_resident(
+        &self,
+        batch: &ResidentBatch,
+        paths: &PathBatch<'_>,
+        out: OutcomesMut<'_>,
+    ) -> Result<(), EngineError> {
         let _state = self.lock()?;
-        if out.len() != batch.n_paths as usize {
+        if out.len() != batch.n_paths as usize || paths.len() != out.len() {
             return Err(failed(format!("{} paths, and room for {} outcomes", batch.n_paths, out.len())));
         }
         if out.is_empty() {
             return Ok(());
         }
         let readback = read_back(&self.gpu, &batch.outcomes)?;
-        take_over(&readback, out)
+        take_over(&readback, paths, out)
     }
 
     /// Measures copies of `bytes` bytes between host and device: the best of five each way.

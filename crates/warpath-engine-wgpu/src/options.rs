@@ -38,6 +38,8 @@ pub struct WgpuOptions {
     pub in_flight: usize,
     /// Batches of up to this many paths go to [`Variant::Few`].
     pub few_paths: usize,
+    /// Batches, or chunks of them, of at least this many paths go to [`Variant::Huge`].
+    pub huge_paths: usize,
     /// Bytes of one binding of the index, at most; the device's own limit where it is lower. For tests of an index in
     /// several windows.
     pub max_binding_bytes: Option<u64>,
@@ -52,10 +54,11 @@ impl Default for WgpuOptions {
             arithmetic: Arithmetic::Auto,
             uniform_key: false,
             transfer: Transfer::Auto,
-            chunk_bytes: 32 << 20,
-            chunk_paths: 1 << 20,
-            in_flight: 3,
+            chunk_bytes: 16 << 20,
+            chunk_paths: 1 << 19,
+            in_flight: 4,
             few_paths: 512,
+            huge_paths: 1 << 16,
             max_binding_bytes: None,
         }
     }

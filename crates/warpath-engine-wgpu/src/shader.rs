@@ -3,11 +3,18 @@
 use std::fmt::Write;
 use warpath_core::layout;
 
-/// Words of workgroup memory that paths are staged in. With the list of walks it stays below 16 KiB, which every
+/// Bytes of a quad, which paths are copied to workgroup memory in.
+const QUAD_BYTES: u32 = 16;
+/// Quads of workgroup memory that paths are staged in. With the list of walks they stay below 16 KiB, which every
 /// device has.
-const STAGE_WORDS: u32 = 3900;
-/// The few kernel stages one path.
-const STAGE_WORDS_FEW: u32 = layout::MAX_PATH.div_ceil(4) + 1;
+const STAGE_QUADS: u32 = 975;
+/// The few kernel stages one path, wherever it begins within a quad.
+const STAGE_QUADS_FEW: u32 = layout::MAX_PATH.div_ceil(QUAD_BYTES) + 1;
+
+/// Words of the hash key as kernels read it.
+pub(crate) const DEVICE_KEY_WORDS: usize = 8 * (layout::KEY_UNITS + layout::LANES) as usize;
+/// Workgroups that look for paths to walk, at most: several for each multiprocessor of the largest devices.
+const WALK_WORKGROUPS: u32 = 4096;
 
 /// Which kernel answers a batch. The answers are the same; only the speed differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -21,46 +28,110 @@ pub enum Variant {
     Many,
     /// A thread a path, 32 paths staged together: for paths of more than about 120 bytes.
     ManyLong,
+    /// A thread a path in two dispatches, one that probes directly and one that walks what is left: the most paths a
+    /// second where they are very many and not long.
+    Huge,
+}
+
+/// One dispatch: an entry point and what it is compiled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kernel {
+    /// Answers a path with a workgroup.
+    ResolveFew,
+    /// Answers a path with a thread.
+    ResolveMany,
+    /// Answers a path with a thread, with room for long ones.
+    ResolveManyLong,
+    /// Answers what one probe can answer.
+    DirectPaths,
+    /// Answers what `DirectPaths` has left.
+    WalkPaths,
 }
 
 impl Variant {
     /// Every kernel there is, for tests of each.
-    pub const KERNELS: [Variant; 3] = [Variant::Few, Variant::Many, Variant::ManyLong];
+    pub const KERNELS: [Variant; 4] = [Variant::Few, Variant::Many, Variant::ManyLong, Variant::Huge];
 
-    /// Threads of a workgroup.
-    pub(crate) fn workgroup(self) -> u32 {
+    /// The kernel's name, as programs take it: `many-long`.
+    pub fn name(self) -> &'static str {
         match self {
-            Variant::Few | Variant::ManyLong => 32,
-            Variant::Auto | Variant::Many => 128,
+            Variant::Auto => "auto",
+            Variant::Few => "few",
+            Variant::Many => "many",
+            Variant::ManyLong => "many-long",
+            Variant::Huge => "huge",
         }
     }
 
-    /// Paths that a workgroup answers.
-    pub(crate) fn paths_per_workgroup(self) -> u32 {
+    /// The kernel of this name; `None` where there is none.
+    pub fn by_name(name: &str) -> Option<Variant> {
+        Variant::KERNELS.into_iter().find(|variant| variant.name() == name)
+    }
+
+    /// The dispatches that answer a batch, in order.
+    pub(crate) fn kernels(self) -> &'static [Kernel] {
         match self {
-            Variant::Few => 1,
-            _ => self.workgroup(),
+            Variant::Few => &[Kernel::ResolveFew],
+            Variant::Auto | Variant::Many => &[Kernel::ResolveMany],
+            Variant::ManyLong => &[Kernel::ResolveManyLong],
+            Variant::Huge => &[Kernel::DirectPaths, Kernel::WalkPaths],
+        }
+    }
+}
+
+impl Kernel {
+    /// Threads of a workgroup.
+    pub(crate) fn workgroup(self) -> u32 {
+        match self {
+            Kernel::ResolveFew | Kernel::ResolveManyLong => 32,
+            Kernel::ResolveMany | Kernel::DirectPaths | Kernel::WalkPaths => 128,
+        }
+    }
+
+    /// Workgroups that answer so many paths.
+    pub(crate) fn n_workgroups(self, n_paths: u32) -> u32 {
+        match self {
+            Kernel::ResolveFew => n_paths,
+            // Few of them have anything to do, and starting a workgroup costs more than looking for that.
+            Kernel::WalkPaths => n_paths.div_ceil(self.workgroup()).min(WALK_WORKGROUPS),
+            _ => n_paths.div_ceil(self.workgroup()),
         }
     }
 
     /// Name of the entry point.
     pub(crate) fn entry_point(self) -> &'static str {
         match self {
-            Variant::Few => "resolve_few",
-            _ => "resolve_many",
+            Kernel::ResolveFew => "resolve_few",
+            Kernel::ResolveMany | Kernel::ResolveManyLong => "resolve_many",
+            Kernel::DirectPaths => "direct_paths",
+            Kernel::WalkPaths => "walk_paths",
         }
     }
 
-    fn stage_words(self) -> u32 {
+    fn stage_quads(self) -> u32 {
         match self {
-            Variant::Few => STAGE_WORDS_FEW,
-            _ => STAGE_WORDS,
+            Kernel::ResolveFew => STAGE_QUADS_FEW,
+            _ => STAGE_QUADS,
         }
     }
 
-    /// The mean path length up to which the variant's staging holds all paths of a workgroup, in bytes.
+    /// The mean path length up to which all paths of a workgroup are staged, in bytes.
     pub(crate) fn staged_length(self) -> u32 {
-        4 * self.stage_words() / self.paths_per_workgroup()
+        // The first path may begin and the last one end anywhere within a quad.
+        (self.stage_quads() - 2) * QUAD_BYTES / self.workgroup()
+    }
+
+    /// The kernel's own text, and the one that says where a path's words are.
+    fn text(self) -> [&'static str; 2] {
+        let anywhere = include_str!("../kernels/words_anywhere.wgsl");
+        match self {
+            Kernel::ResolveFew => [include_str!("../kernels/few.wgsl"), anywhere],
+            Kernel::ResolveMany | Kernel::ResolveManyLong => [include_str!("../kernels/many.wgsl"), anywhere],
+            Kernel::DirectPaths => {
+                [include_str!("../kernels/direct_paths.wgsl"), include_str!("../kernels/words_staged.wgsl")]
+            }
+            Kernel::WalkPaths => [include_str!("../kernels/walk_paths.wgsl"), anywhere],
+        }
     }
 }
 
@@ -105,7 +176,7 @@ impl ArrayKind {
 /// What a kernel is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Config {
-    pub variant: Variant,
+    pub kernel: Kernel,
     pub wide: bool,
     /// Whether the hash key is bound as a uniform buffer, which some devices read faster.
     pub uniform_key: bool,
@@ -121,26 +192,24 @@ pub(crate) const FIRST_WINDOW: u32 = 2;
 /// The whole text of a kernel.
 pub(crate) fn source(config: &Config) -> String {
     let mut text = format!(
-        "const WORKGROUP: u32 = {}u;\nconst STAGE_WORDS: u32 = {}u;\n\n",
-        config.variant.workgroup(),
-        config.variant.stage_words()
+        "const WORKGROUP: u32 = {}u;\nconst STAGE_QUADS: u32 = {}u;\n\n",
+        config.kernel.workgroup(),
+        config.kernel.stage_quads()
     );
     let arithmetic = if config.wide {
         include_str!("../kernels/arithmetic64.wgsl")
     } else {
         include_str!("../kernels/arithmetic32.wgsl")
     };
-    let kernel = match config.variant {
-        Variant::Few => include_str!("../kernels/few.wgsl"),
-        _ => include_str!("../kernels/many.wgsl"),
-    };
-    let windows = key_reader(config.uniform_key).to_owned() + &accessors(config);
+    let [kernel, words] = config.kernel.text();
+    let windows = key_binding(config.uniform_key).to_owned() + &accessors(config);
     for part in [
         layout::LAYOUT_WGSL,
         include_str!("../kernels/bindings.wgsl"),
         &windows,
         arithmetic,
         include_str!("../kernels/path.wgsl"),
+        words,
         include_str!("../kernels/hash.wgsl"),
         include_str!("../kernels/probe.wgsl"),
         include_str!("../kernels/walk.wgsl"),
@@ -153,24 +222,32 @@ pub(crate) fn source(config: &Config) -> String {
     text
 }
 
-/// The hash key's binding, and `key_pair(i)`: its words 2i and 2i + 1.
-fn key_reader(uniform: bool) -> &'static str {
+/// The hash key's binding: two quads a unit and two a lane's finish, as [`device_key`] makes them.
+fn key_binding(uniform: bool) -> &'static str {
     if uniform {
-        "@group(0) @binding(1) var<uniform> hash_key: array<vec4<u32>, (KEY_WORDS + 2u) / 4u>;
-
-fn key_pair(i: u32) -> vec2<u32> {
-    let quad = hash_key[i / 2u];
-    return select(quad.xy, quad.zw, i % 2u == 1u);
-}
-"
+        "@group(0) @binding(1) var<uniform> hash_key: array<vec4<u32>, 2u * KEY_UNITS + 2u * LANES>;\n"
     } else {
-        "@group(0) @binding(1) var<storage, read> hash_key: array<vec2<u32>>;
-
-fn key_pair(i: u32) -> vec2<u32> {
-    return hash_key[i];
-}
-"
+        "@group(0) @binding(1) var<storage, read> hash_key: array<vec4<u32>>;\n"
     }
+}
+
+/// The hash key as kernels read it: the position keys of all lanes side by side, unit by unit (6 words and 2 unused), then
+/// A, B and C of each lane (6 words and 2 unused). `words` are KEY_WORDS.
+pub(crate) fn device_key(words: &[u32]) -> Vec<u32> {
+    let lane_words = layout::KEY_LANE_WORDS as usize;
+    let mut key = Vec::with_capacity(DEVICE_KEY_WORDS);
+    for unit in 0..layout::KEY_UNITS as usize {
+        for lane in 0..layout::LANES as usize {
+            let at = lane * lane_words + 2 * unit;
+            key.extend_from_slice(&words[at..at + 2]);
+        }
+        key.extend([0; 2]);
+    }
+    for finish in words[layout::KEY_FINISH as usize..].chunks(layout::KEY_FINISH_WORDS as usize) {
+        key.extend_from_slice(finish);
+        key.extend([0; 2]);
+    }
+    key
 }
 
 /// The windows' bindings and, for each array, the function that reads a record.

@@ -6,10 +6,11 @@ use warpath_core::layout;
 
 /// Every kernel text that a device may be given, over one and several windows.
 fn configs() -> impl Iterator<Item = Config> {
-    Variant::KERNELS.into_iter().flat_map(|variant| {
+    let kernels = Variant::KERNELS.into_iter().flat_map(|variant| variant.kernels());
+    kernels.flat_map(|&kernel| {
         [false, true].into_iter().flat_map(move |wide| {
             [[1, 1, 1, 1], [3, 2, 2, 2]].into_iter().map(move |windows| Config {
-                variant,
+                kernel,
                 wide,
                 uniform_key: wide,
                 windows,

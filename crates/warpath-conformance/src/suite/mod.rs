@@ -230,7 +230,9 @@ pub fn test_part(part: Part, make_engine: &MakeEngine<'_>, config: &Config) {
     }
 }
 
-fn may_skip(error: &EngineError) -> bool {
+/// Whether a test may pass without the engine: there is no device for it, and the environment's `WARPATH_MUST_RUN` does
+/// not name it.
+pub fn may_skip(error: &EngineError) -> bool {
     let EngineError::Unavailable { engine, .. } = error else { return false };
     let must_run = std::env::var("WARPATH_MUST_RUN").unwrap_or_default();
     !must_run.split([',', ' ']).any(|name| name == *engine)

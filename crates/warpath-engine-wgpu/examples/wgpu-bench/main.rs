@@ -152,7 +152,7 @@ fn resident(args: &Args, tree: &Tree) -> Result<()> {
             engine.resolve_resident(tree.index.tables(), &plan, &resident, 3)?;
             let times = engine.resolve_resident(tree.index.tables(), &plan, &resident, args.runs as u32)?;
             let mut out = Outcomes::with_len(asked.len());
-            engine.read_resident(&resident, out.as_mut())?;
+            engine.read_resident(&resident, &asked.batch(), out.as_mut())?;
             check(asked, &out)?;
             let took = median(times).as_secs_f64();
             let moved = asked.bytes().len() as f64 + args.n_paths as f64 * (4.0 + 32.0 + 4.0);

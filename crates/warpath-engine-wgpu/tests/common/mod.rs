@@ -2,18 +2,15 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::print_stderr, reason = "a skip must be seen")]
 
-use warpath_core::{Engine, EngineError, Index, Namespace, Options, Outcomes, PathBatch};
+use warpath_conformance::suite::may_skip;
+use warpath_core::{Engine, Index, Namespace, Options, Outcomes, PathBatch};
 use warpath_engine_wgpu::{WgpuEngine, WgpuOptions};
 
 /// An engine; `None`, with a line that says so, where there is no adapter and WARPATH_MUST_RUN doesn't name it.
 pub fn engine(options: &WgpuOptions) -> Option<WgpuEngine> {
     match WgpuEngine::new(options) {
         Ok(engine) => Some(engine),
-        Err(error @ EngineError::Unavailable { .. }) => {
-            assert!(
-                std::env::var_os("WARPATH_REQUIRE_WGPU").is_none(),
-                "wgpu must not be skipped here: {error}"
-            );
+        Err(error) if may_skip(&error) => {
             eprintln!("SKIPPED: {error}");
             None
         }

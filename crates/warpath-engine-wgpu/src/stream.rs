@@ -1,0 +1,153 @@
+//! Batches of several chunks: the host's threads fill lanes and take answers over while the device copies and answers others.
+//!
+//! The caller's thread conducts: it never copies a byte itself. What it hands out are jobs for rayon's threads, which find
+//! the next one there when they are done with one, so that none of them sleeps between two chunks.
+
+use crate::device::Gpu;
+use crate::failed;
+use crate::lanes::{Dispatch, Lane, Work, take_over};
+use rayon::{Scope, Yield};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+use warpath_core::EngineError;
+use wgpu::PollType;
+
+/// How long the conductor waits for a job's end before it looks at the device again.
+const LOOK: Duration = Duration::from_micros(50);
+
+/// What a lane is at.
+enum Stage<'a> {
+    Free,
+    /// A job fills it.
+    Filling(Work<'a>),
+    /// The device has it.
+    Underway(Work<'a>),
+    /// A job takes its answers over.
+    Taking,
+}
+
+/// A job's end: the number of its lane, and how it went.
+type Done = (usize, Result<(), EngineError>);
+
+/// The lanes, and what each is at.
+struct Conductor<'s, 'a> {
+    gpu: &'s Gpu,
+    dispatch: &'s Dispatch<'s>,
+    lanes: &'s mut [Lane],
+    stages: Vec<Stage<'a>>,
+    done: Sender<Done>,
+}
+
+/// Answers the chunks, each in any free lane. Every lane has room for any chunk.
+pub(crate) fn answer<'a>(
+    gpu: &Gpu,
+    lanes: &mut [Lane],
+    dispatch: &Dispatch<'_>,
+    mut chunks: impl Iterator<Item = Work<'a>>,
+) -> Result<(), EngineError> {
+    let (done, jobs_done) = channel();
+    let stages = lanes.iter().map(|_| Stage::Free).collect();
+    let mut conductor = Conductor { gpu, dispatch, lanes, stages, done };
+    // Leaving the scope, with an error too, waits for the jobs: nothing outlives the batch.
+    rayon::in_place_scope(|scope| {
+        loop {
+            let mut moved = conductor.start(scope, &mut chunks);
+            while let Ok(done) = jobs_done.try_recv() {
+                conductor.advance(done)?;
+                moved = true;
+            }
+            moved |= conductor.collect(scope)?;
+            if moved {
+                continue;
+            }
+            if conductor.stages.iter().all(|stage| matches!(stage, Stage::Free)) {
+                return Ok(());
+            }
+            conductor.wait(&jobs_done)?;
+        }
+    })
+}
+
+impl<'a> Conductor<'_, 'a> {
+    /// Has free lanes filled; whether there was any.
+    fn start<'p>(&mut self, scope: &Scope<'p>, chunks: &mut impl Iterator<Item = Work<'a>>) -> bool
+    where
+        'a: 'p,
+    {
+        let mut moved = false;
+        for (number, stage) in self.stages.iter_mut().enumerate() {
+            if !matches!(stage, Stage::Free) || !self.lanes[number].is_writable() {
+                continue;
+            }
+            let Some(work) = chunks.next() else { break };
+            let (filling, done) = (self.lanes[number].filling(self.dispatch), self.done.clone());
+            let (paths, n_bytes) = (work.paths, work.n_bytes);
+            // The conductor may have left after an error, and its ears with it.
+            scope.spawn(move |_| drop(done.send((number, filling.fill(&paths, n_bytes)))));
+            *stage = Stage::Filling(work);
+            moved = true;
+        }
+        moved
+    }
+
+    /// Goes on with a lane whose job has ended.
+    fn advance(&mut self, (number, result): Done) -> Result<(), EngineError> {
+        result?;
+        let stage = std::mem::replace(&mut self.stages[number], Stage::Free);
+        match stage {
+            Stage::Filling(work) => {
+                self.lanes[number].submit(self.gpu, &work, self.dispatch)?;
+                self.stages[number] = Stage::Underway(work);
+            }
+            Stage::Taking => self.lanes[number].release(),
+            Stage::Free | Stage::Underway(_) => return Err(failed("a job ended in a lane without one".to_owned())),
+        }
+        Ok(())
+    }
+
+    /// Has the answers taken over of lanes that the device is done with; whether there was any.
+    fn collect<'p>(&mut self, scope: &Scope<'p>) -> Result<bool, EngineError>
+    where
+        'a: 'p,
+    {
+        // What goes wrong here goes wrong again in `wait`, where it is looked at.
+        let _ = self.gpu.device.poll(PollType::Poll);
+        let mut moved = false;
+        for (number, stage) in self.stages.iter_mut().enumerate() {
+            let Stage::Underway(_) = stage else { continue };
+            let lane = &self.lanes[number];
+            let Some((submission, maps)) = lane.underway() else { continue };
+            if !maps.iter().all(|map| map.is_settled()) {
+                continue;
+            }
+            // Returns at once; for what may have gone wrong.
+            self.gpu.wait(Some(submission.clone()), &maps)?;
+            let Stage::Underway(work) = std::mem::replace(stage, Stage::Taking) else { continue };
+            let (answers, done) = (lane.answers().clone(), self.done.clone());
+            scope.spawn(move |_| drop(done.send((number, take_over(&answers, &work.paths, work.out)))));
+            moved = true;
+        }
+        Ok(moved)
+    }
+
+    /// Waits for a job's end for a moment; where there is no job, for the device.
+    fn wait(&mut self, jobs_done: &Receiver<Done>) -> Result<(), EngineError> {
+        if self.stages.iter().any(|stage| matches!(stage, Stage::Filling(_) | Stage::Taking)) {
+            // Where the caller is one of rayon's threads, the job may have nobody else to do it.
+            if rayon::yield_now() == Some(Yield::Executed) {
+                return Ok(());
+            }
+            return match jobs_done.recv_timeout(LOOK) {
+                Ok(done) => self.advance(done),
+                Err(_) => Ok(()),
+            };
+        }
+        let underway = self.lanes.iter().zip(&self.stages);
+        let mut underway = underway.filter(|(_, stage)| matches!(stage, Stage::Underway(_)));
+        match underway.find_map(|(lane, _)| lane.underway()) {
+            Some((submission, maps)) => self.gpu.wait(Some(submission.clone()), &maps),
+            // Lanes wait to be writable, which they are when the device has nothing to do.
+            None => self.gpu.wait(None, &[]),
+        }
+    }
+}
