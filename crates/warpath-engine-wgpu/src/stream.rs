@@ -7,6 +7,7 @@ use crate::device::Gpu;
 use crate::failed;
 use crate::lanes::{Dispatch, Lane, Work, take_over};
 use rayon::{Scope, Yield};
+use std::iter::Peekable;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use warpath_core::EngineError;
@@ -43,7 +44,7 @@ pub(crate) fn answer<'a>(
     gpu: &Gpu,
     lanes: &mut [Lane],
     dispatch: &Dispatch<'_>,
-    mut chunks: impl Iterator<Item = Work<'a>>,
+    mut chunks: Peekable<impl Iterator<Item = Work<'a>>>,
 ) -> Result<(), EngineError> {
     let (done, jobs_done) = channel();
     let stages = lanes.iter().map(|_| Stage::Free).collect();
@@ -60,7 +61,7 @@ pub(crate) fn answer<'a>(
             if moved {
                 continue;
             }
-            if conductor.stages.iter().all(|stage| matches!(stage, Stage::Free)) {
+            if chunks.peek().is_none() && conductor.stages.iter().all(|stage| matches!(stage, Stage::Free)) {
                 return Ok(());
             }
             conductor.wait(&jobs_done)?;
