@@ -8,10 +8,9 @@ struct IndexParams {
     @align(16) n_blocks: u32,
 }
 
-// What the batch is: QueryParams, and what to subtract from its offsets.
+// What the batch is.
 struct BatchParams {
     @align(16) query: QueryParams,
-    @align(16) offset_base: u32,
 }
 
 @group(0) @binding(0) var<uniform> index: IndexParams;
@@ -19,8 +18,8 @@ struct BatchParams {
 @group(1) @binding(0) var<uniform> batch: BatchParams;
 // Where each path begins in the bytes, and behind the last one where it ends.
 @group(1) @binding(1) var<storage, read> offsets: array<u32>;
-// The paths' bytes, one after the other, four a word and sixteen a quad.
-@group(1) @binding(2) var<storage, read> bytes: array<vec4<u32>>;
+// The paths' bytes, one after the other, four a word.
+@group(1) @binding(2) var<storage, read> bytes: array<u32>;
 // An outcome a path: its inode, or OUTCOME_ERROR with a STATUS_ in the lowest byte, or OUTCOME_HOST.
 @group(1) @binding(3) var<storage, read_write> outcomes: array<u32>;
 

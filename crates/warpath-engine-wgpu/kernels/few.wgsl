@@ -16,15 +16,7 @@ fn resolve_few(
     if number >= batch.query.first + batch.query.n_paths {
         return;
     }
-    let stage_first = path_start(number) / 16u;
-    let stage_end = (path_start(number + 1u) + 15u) / 16u;
-    let staged = stage_end - stage_first <= STAGE_QUADS;
-    if staged {
-        stage_quads(stage_first, stage_end, thread);
-    }
-    workgroupBarrier();
-
-    let path = path_at(number, staged, stage_first);
+    let path = path_at(number);
     let together = may_be_direct(path);
     var start = DirState(false, state_empty());
     if together {

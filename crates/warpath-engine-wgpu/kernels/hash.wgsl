@@ -83,9 +83,9 @@ fn push_whole(before: State, path: Path, at: u32, n: u32) -> State {
     var state = before;
     var word = (path.start + at) >> 2u;
     let shift = (path.start + at) & 3u;
-    var carried = path_word(path, word);
+    var carried = path_word(word);
     for (var i = 0u; i < n; i++) {
-        let words = vec3<u32>(carried, path_word(path, word + 1u), path_word(path, word + 2u));
+        let words = vec3<u32>(carried, path_word(word + 1u), path_word(word + 2u));
         state.sums = add_unit(state.sums, before.length / UNIT_BYTES + i, unit_of(words, shift));
         carried = words.z;
         word += 2u;

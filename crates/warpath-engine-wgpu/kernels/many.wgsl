@@ -1,6 +1,5 @@
-// Where paths are many: a thread a path. A workgroup's paths lie side by side in the bytes, so it stages them together
-// in workgroup memory, each quad read once and in order. Paths that the direct probe can't answer are gathered and walked
-// by the workgroup's first threads, so that a few of them don't hold up all the others of their subgroups.
+// Where paths are many: a thread a path. Paths that the direct probe can't answer are gathered and walked by the
+// workgroup's first threads, so that a few of them don't hold up all the others of their subgroups.
 
 var<workgroup> n_walks: atomic<u32>;
 var<workgroup> walks: array<u32, WORKGROUP>;
@@ -16,20 +15,14 @@ fn resolve_many(
     if first >= end {
         return;
     }
-    let stage_first = path_start(first) / 16u;
-    let stage_end = (path_start(end) + 15u) / 16u;
-    let staged = stage_end - stage_first <= STAGE_QUADS;
     if thread == 0u {
         atomicStore(&n_walks, 0u);
-    }
-    if staged {
-        stage_quads(stage_first, stage_end, thread);
     }
     workgroupBarrier();
 
     let number = first + thread;
     if number < end {
-        let outcome = direct(path_at(number, staged, stage_first));
+        let outcome = direct(path_at(number));
         outcomes[number] = outcome;
         if outcome == OUTCOME_NONE {
             walks[atomicAdd(&n_walks, 1u)] = number;
@@ -40,6 +33,6 @@ fn resolve_many(
     let n = atomicLoad(&n_walks);
     for (var i = thread; i < n; i += WORKGROUP) {
         let walked = walks[i];
-        outcomes[walked] = walk(path_at(walked, staged, stage_first));
+        outcomes[walked] = walk(path_at(walked));
     }
 }

@@ -30,20 +30,8 @@ fn walk_tile(first: u32, end: u32, thread: u32) {
     }
     workgroupBarrier();
     let n = atomicLoad(&n_walks);
-
-    var stage_first = 0u;
-    var staged = false;
-    if n > 0u {
-        stage_first = path_start(first) / 16u;
-        let stage_end = (path_start(end) + 15u) / 16u;
-        staged = stage_end - stage_first <= STAGE_QUADS;
-        if staged {
-            stage_quads(stage_first, stage_end, thread);
-        }
-    }
-    workgroupBarrier();
     for (var i = thread; i < n; i += WORKGROUP) {
         let walked = walks[i];
-        outcomes[walked] = walk(path_at(walked, staged, stage_first));
+        outcomes[walked] = walk(path_at(walked));
     }
 }

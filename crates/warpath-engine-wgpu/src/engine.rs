@@ -6,7 +6,6 @@ use crate::index::{DeviceIndex, window_records};
 use crate::lanes::{Dispatch, Lane, Work, too_long};
 use crate::options::{Variant, WgpuOptions};
 use crate::pipelines::Pipelines;
-use crate::shader::Kernel;
 use crate::{NAME, failed, stream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard};
@@ -66,14 +65,11 @@ impl WgpuEngine {
         &self.gpu.adapter
     }
 
-    /// The kernel that answers so many paths of so many bytes together.
-    pub fn variant_for(&self, n_paths: usize, n_bytes: usize) -> Variant {
+    /// The kernel that answers so many paths together.
+    pub fn variant_for(&self, n_paths: usize) -> Variant {
         match self.options.variant {
             // A software adapter has no subgroups to win by: a workgroup's barriers cost it more than a thread's loop.
             Variant::Auto if n_paths <= self.options.few_paths && !self.gpu.adapter.software => Variant::Few,
-            Variant::Auto if n_bytes / n_paths.max(1) > Kernel::ResolveMany.staged_length() as usize => {
-                Variant::ManyLong
-            }
             Variant::Auto if n_paths >= self.options.huge_paths => Variant::Huge,
             Variant::Auto => Variant::Many,
             chosen => chosen,
@@ -114,7 +110,7 @@ impl WgpuEngine {
             _ => (self.options.chunk_paths.min(batch.len()), max_bytes),
         };
         state.make_lanes(&self.gpu, n_lanes, paths, bytes)?;
-        let variant = self.variant_for(first.paths.len(), first.n_bytes);
+        let variant = self.variant_for(first.paths.len());
         let dispatch = Dispatch {
             steps: state.pipelines.steps(&self.gpu, variant, windows)?,
             index: &group,

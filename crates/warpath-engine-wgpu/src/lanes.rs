@@ -19,16 +19,15 @@ use wgpu::{
 #[repr(C)]
 pub(crate) struct BatchParams {
     pub query: QueryParams,
-    pub offset_base: u32,
-    pub _unused: [u32; 3],
 }
 
 /// Above every inode; the status of the path is in the lowest byte. The twin of OUTCOME_ERROR in bindings.wgsl.
 const OUTCOME_ERROR: u32 = 0xFFFF_FF00;
 /// The host answers, since the path has more than MAX_PATH bytes. The twin of OUTCOME_HOST in bindings.wgsl.
 const OUTCOME_HOST: u32 = 0xFFFF_FFFE;
-/// Bytes that kernels read at a time.
-const QUAD: u64 = 16;
+/// Bytes of a cache line. Paths lie as far into one in the mapped buffer as they do at the caller's: copies to memory that is
+/// written past the caches are half as fast otherwise.
+const LINE: u64 = 64;
 /// Where a region of a buffer may begin, on every device.
 const REGION: u64 = 256;
 /// Where the offsets begin, behind the parameters.
@@ -81,8 +80,8 @@ impl Lane {
     ) -> Result<Lane, EngineError> {
         let offsets_size = (max_paths as u64 + 1) * 4;
         let bytes_at = (OFFSETS_AT + offsets_size).next_multiple_of(REGION);
-        // A word or a quad read behind the last path's is masked off, but must not lie behind the binding.
-        let bytes_size = (max_bytes as u64).next_multiple_of(QUAD) + QUAD;
+        // A word read behind the last path's is masked off, but must not lie behind the binding.
+        let bytes_size = (LINE + max_bytes as u64).next_multiple_of(4) + 16;
         let read = BufferUsages::STORAGE | BufferUsages::UNIFORM;
         let input_size = bytes_at + bytes_size;
         let output_size = max_paths as u64 * 4;
@@ -175,8 +174,8 @@ impl Lane {
         if let Some(staging) = &self.staging {
             let offsets_end = OFFSETS_AT + 4 * (u64::from(n_paths) + 1);
             encoder.copy_buffer_to_buffer(staging, 0, &self.input, 0, offsets_end);
-            let bytes = (work.n_bytes as u64).next_multiple_of(4);
-            if bytes > 0 {
+            let bytes = (LINE + work.n_bytes as u64).next_multiple_of(4);
+            if work.n_bytes > 0 {
                 encoder.copy_buffer_to_buffer(staging, self.bytes_at, &self.input, self.bytes_at, bytes);
             }
         }
@@ -293,48 +292,51 @@ impl Filling {
     pub(crate) fn fill(&self, chunk: &PathBatch<'_>, n_bytes: usize) -> Result<(), EngineError> {
         let mut view = self.host.get_mapped_range_mut(..).map_err(|error| failed(error.to_string()))?;
         let (mut head, body) = view.slice(..).split_at(self.bytes_at);
-        let (body, _) = body.split_at(n_bytes);
         let (mut params, offsets) = head.slice(..).split_at(OFFSETS_AT as usize);
         let (offsets, _) = offsets.split_at(4 * (chunk.len() + 1));
-        let offset_base = match chunk.paths() {
+        match chunk.paths() {
             Paths::Flat32 { bytes, offsets: from } => {
-                let first = from[0] as usize;
-                copy(offsets, bytemuck::cast_slice(from));
-                copy(body, &bytes[first..first + n_bytes]);
-                from[0]
+                let first = from[0];
+                let begin = copy_in_line(body, &bytes[first as usize..first as usize + n_bytes]);
+                write_words(offsets, from, |offset| offset - first + begin);
             }
             Paths::Flat64 { bytes, offsets: from } => {
                 let first = from[0];
-                write_words(offsets, from, |offset| (offset - first) as u32);
-                copy(body, &bytes[first as usize..first as usize + n_bytes]);
-                0
+                let begin = copy_in_line(body, &bytes[first as usize..first as usize + n_bytes]);
+                write_words(offsets, from, |offset| (offset - first) as u32 + begin);
             }
-            Paths::Slices(slices) => {
-                gather(offsets, body, n_bytes, slices);
-                0
-            }
-            Paths::Strs(strs) => {
-                gather(offsets, body, n_bytes, strs);
-                0
-            }
-        };
+            Paths::Slices(slices) => gather(offsets, body, n_bytes, slices),
+            Paths::Strs(strs) => gather(offsets, body, n_bytes, strs),
+        }
         let n_paths = chunk.len() as u32;
         let query = QueryParams { n_paths, start: self.start, flags: self.flags, first: 0 };
-        let batch = BatchParams { query, offset_base, _unused: [0; 3] };
+        let batch = BatchParams { query };
         params.slice(..size_of::<BatchParams>()).copy_from_slice(bytemuck::bytes_of(&batch));
         Ok(())
     }
 }
 
+/// Copies bytes to where they lie as far into a cache line as they do now, and returns where that is.
+fn copy_in_line(body: WriteOnly<'_, [u8]>, bytes: &[u8]) -> u32 {
+    let begin = bytes.as_ptr() as usize % LINE as usize;
+    let (_, body) = body.split_at(begin);
+    let (body, _) = body.split_at(bytes.len());
+    copy(body, bytes);
+    begin as u32
+}
+
 /// Words made of `values`, written through a small buffer: mapped memory is fast for whole lines only.
 fn write_words<T: Copy + Sync>(target: WriteOnly<'_, [u8]>, values: &[T], word: impl Fn(T) -> u32 + Sync) {
     const WORDS: usize = 1024;
+    /// As far into a cache line as the target.
+    #[repr(align(64))]
+    struct Words([u32; WORDS]);
     let write = |mut target: WriteOnly<'_, [u8]>, values: &[T]| {
-        let mut words = [0u32; WORDS];
-        for (to, from) in words.iter_mut().zip(values) {
+        let mut words = Words([0; WORDS]);
+        for (to, from) in words.0.iter_mut().zip(values) {
             *to = word(*from);
         }
-        target.copy_from_slice(bytemuck::cast_slice(&words[..values.len()]));
+        target.copy_from_slice(bytemuck::cast_slice(&words.0[..values.len()]));
     };
     let (whole, rest) = target.into_chunks::<{ 4 * WORDS }>();
     let (whole_values, tail) = values.split_at(values.len() / WORDS * WORDS);
@@ -379,8 +381,8 @@ fn gather<P: AsRef<[u8]> + Sync>(
             part = behind;
         }
     });
-    copy(offsets, bytemuck::cast_slice(&ends));
-    copy(body, &joined);
+    let begin = copy_in_line(body, &joined);
+    write_words(offsets, &ends, |end| end + begin);
 }
 
 #[cfg(test)]

@@ -13,10 +13,12 @@ use wgpu::{
     ComputePassTimestampWrites, MapMode, QuerySet, QuerySetDescriptor, QueryType,
 };
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Paths in the device's memory, and room for their outcomes there.
 pub struct ResidentBatch {
     n_paths: u32,
-    n_bytes: usize,
     params: Buffer,
     outcomes: Buffer,
     group: BindGroup,
@@ -31,6 +33,8 @@ pub struct CopyRates {
     pub from_device: f64,
     /// All host threads write to a mapped staging buffer, wherever the driver puts it.
     pub host_write: f64,
+    /// The same, the source lying a byte further into its cache lines than the target.
+    pub host_write_askew: f64,
 }
 
 impl WgpuEngine {
@@ -77,7 +81,7 @@ impl WgpuEngine {
                 Piece { buffer: &path_offsets, offset: 0, bytes: bytemuck::cast_slice(&offsets) },
             ],
         )?;
-        Ok(ResidentBatch { n_paths, n_bytes, params, outcomes, group })
+        Ok(ResidentBatch { n_paths, params, outcomes, group })
     }
 
     /// Answers a resident batch `repeats` times and returns how long each took, by the device's own clock; empty where
@@ -97,7 +101,7 @@ impl WgpuEngine {
         gpu.check()?;
         let index = state.index(gpu, tables)?;
         let (windows, group) = state.bound(gpu, index, plan)?;
-        let variant = self.variant_for(batch.n_paths as usize, batch.n_bytes);
+        let variant = self.variant_for(batch.n_paths as usize);
         let dispatch = Dispatch {
             steps: state.pipelines.steps(gpu, variant, windows)?,
             index: &group,
@@ -105,7 +109,7 @@ impl WgpuEngine {
             flags: plan.flags,
         };
         let query = QueryParams { n_paths: batch.n_paths, start: plan.start, flags: plan.flags, first: 0 };
-        let params = BatchParams { query, offset_base: 0, _unused: [0; 3] };
+        let params = BatchParams { query };
         upload(gpu, &[Piece { buffer: &batch.params, offset: 0, bytes: bytemuck::bytes_of(&params) }])?;
         let clock = Clock::new(gpu, repeats)?;
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -159,7 +163,8 @@ impl WgpuEngine {
         };
         let back = gpu.buffer("copy, host", bytes, BufferUsages::COPY_DST | BufferUsages::MAP_READ)?;
         let staging = gpu.buffer("copy, staging", bytes, BufferUsages::COPY_SRC | BufferUsages::MAP_WRITE)?;
-        let source = vec![1u8; bytes as usize];
+        let source = vec![1u8; bytes as usize + LINE];
+        let aligned = (LINE - source.as_ptr() as usize % LINE) % LINE;
         let rate = |took: Duration| bytes as f64 / took.as_secs_f64();
         let copied = |from: &Buffer, to: &Buffer| -> Result<f64, EngineError> {
             let mut best = Duration::MAX;
@@ -176,18 +181,24 @@ impl WgpuEngine {
         };
         let to_device = copied(&host, &device)?;
         let from_device = copied(&device, &back)?;
-        let mut best = Duration::MAX;
-        for _ in 0..6 {
-            let mapping = Mapping::request(&staging, MapMode::Write);
-            gpu.wait(None, &[&mapping])?;
-            let mut view = staging.get_mapped_range_mut(..).map_err(|error| failed(error.to_string()))?;
-            let begin = Instant::now();
-            crate::upload::copy(view.slice(..), &source);
-            best = best.min(begin.elapsed());
-            drop(view);
-            staging.unmap();
-        }
-        Ok(CopyRates { to_device, from_device, host_write: rate(best) })
+        let written = |from: usize| -> Result<f64, EngineError> {
+            let source = &source[from..from + bytes as usize];
+            let mut best = Duration::MAX;
+            for _ in 0..6 {
+                let mapping = Mapping::request(&staging, MapMode::Write);
+                gpu.wait(None, &[&mapping])?;
+                let mut view = staging.get_mapped_range_mut(..).map_err(|error| failed(error.to_string()))?;
+                let begin = Instant::now();
+                crate::upload::copy(view.slice(..), source);
+                best = best.min(begin.elapsed());
+                drop(view);
+                staging.unmap();
+            }
+            Ok(rate(best))
+        };
+        let host_write = written(aligned)?;
+        let host_write_askew = written((aligned + 1) % LINE)?;
+        Ok(CopyRates { to_device, from_device, host_write, host_write_askew })
     }
 }
 

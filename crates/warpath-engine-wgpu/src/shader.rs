@@ -3,14 +3,6 @@
 use std::fmt::Write;
 use warpath_core::layout;
 
-/// Bytes of a quad, which paths are copied to workgroup memory in.
-const QUAD_BYTES: u32 = 16;
-/// Quads of workgroup memory that paths are staged in. With the list of walks they stay below 16 KiB, which every
-/// device has.
-const STAGE_QUADS: u32 = 975;
-/// The few kernel stages one path, wherever it begins within a quad.
-const STAGE_QUADS_FEW: u32 = layout::MAX_PATH.div_ceil(QUAD_BYTES) + 1;
-
 /// Words of the hash key as kernels read it.
 pub(crate) const DEVICE_KEY_WORDS: usize = 8 * (layout::KEY_UNITS + layout::LANES) as usize;
 /// Workgroups that look for paths to walk, at most: several for each multiprocessor of the largest devices.
@@ -19,17 +11,15 @@ const WALK_WORKGROUPS: u32 = 4096;
 /// Which kernel answers a batch. The answers are the same; only the speed differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Variant {
-    /// Chosen batch by batch: by the number of paths, then by their mean length.
+    /// Chosen batch by batch, by the number of paths.
     #[default]
     Auto,
     /// A workgroup a path: the shortest delay where paths are few.
     Few,
-    /// A thread a path, 128 paths staged together: the most paths a second where they are many and not long.
+    /// A thread a path.
     Many,
-    /// A thread a path, 32 paths staged together: for paths of more than about 120 bytes.
-    ManyLong,
     /// A thread a path in two dispatches, one that probes directly and one that walks what is left: the most paths a
-    /// second where they are very many and not long.
+    /// second where they are very many.
     Huge,
 }
 
@@ -40,8 +30,6 @@ pub(crate) enum Kernel {
     ResolveFew,
     /// Answers a path with a thread.
     ResolveMany,
-    /// Answers a path with a thread, with room for long ones.
-    ResolveManyLong,
     /// Answers what one probe can answer.
     DirectPaths,
     /// Answers what `DirectPaths` has left.
@@ -50,15 +38,14 @@ pub(crate) enum Kernel {
 
 impl Variant {
     /// Every kernel there is, for tests of each.
-    pub const KERNELS: [Variant; 4] = [Variant::Few, Variant::Many, Variant::ManyLong, Variant::Huge];
+    pub const KERNELS: [Variant; 3] = [Variant::Few, Variant::Many, Variant::Huge];
 
-    /// The kernel's name, as programs take it: `many-long`.
+    /// The kernel's name, as programs take it: `many`.
     pub fn name(self) -> &'static str {
         match self {
             Variant::Auto => "auto",
             Variant::Few => "few",
             Variant::Many => "many",
-            Variant::ManyLong => "many-long",
             Variant::Huge => "huge",
         }
     }
@@ -73,7 +60,6 @@ impl Variant {
         match self {
             Variant::Few => &[Kernel::ResolveFew],
             Variant::Auto | Variant::Many => &[Kernel::ResolveMany],
-            Variant::ManyLong => &[Kernel::ResolveManyLong],
             Variant::Huge => &[Kernel::DirectPaths, Kernel::WalkPaths],
         }
     }
@@ -83,7 +69,7 @@ impl Kernel {
     /// Threads of a workgroup.
     pub(crate) fn workgroup(self) -> u32 {
         match self {
-            Kernel::ResolveFew | Kernel::ResolveManyLong => 32,
+            Kernel::ResolveFew => 32,
             Kernel::ResolveMany | Kernel::DirectPaths | Kernel::WalkPaths => 128,
         }
     }
@@ -102,35 +88,19 @@ impl Kernel {
     pub(crate) fn entry_point(self) -> &'static str {
         match self {
             Kernel::ResolveFew => "resolve_few",
-            Kernel::ResolveMany | Kernel::ResolveManyLong => "resolve_many",
+            Kernel::ResolveMany => "resolve_many",
             Kernel::DirectPaths => "direct_paths",
             Kernel::WalkPaths => "walk_paths",
         }
     }
 
-    fn stage_quads(self) -> u32 {
+    /// The kernel's own text.
+    fn text(self) -> &'static str {
         match self {
-            Kernel::ResolveFew => STAGE_QUADS_FEW,
-            _ => STAGE_QUADS,
-        }
-    }
-
-    /// The mean path length up to which all paths of a workgroup are staged, in bytes.
-    pub(crate) fn staged_length(self) -> u32 {
-        // The first path may begin and the last one end anywhere within a quad.
-        (self.stage_quads() - 2) * QUAD_BYTES / self.workgroup()
-    }
-
-    /// The kernel's own text, and the one that says where a path's words are.
-    fn text(self) -> [&'static str; 2] {
-        let anywhere = include_str!("../kernels/words_anywhere.wgsl");
-        match self {
-            Kernel::ResolveFew => [include_str!("../kernels/few.wgsl"), anywhere],
-            Kernel::ResolveMany | Kernel::ResolveManyLong => [include_str!("../kernels/many.wgsl"), anywhere],
-            Kernel::DirectPaths => {
-                [include_str!("../kernels/direct_paths.wgsl"), include_str!("../kernels/words_staged.wgsl")]
-            }
-            Kernel::WalkPaths => [include_str!("../kernels/walk_paths.wgsl"), anywhere],
+            Kernel::ResolveFew => include_str!("../kernels/few.wgsl"),
+            Kernel::ResolveMany => include_str!("../kernels/many.wgsl"),
+            Kernel::DirectPaths => include_str!("../kernels/direct_paths.wgsl"),
+            Kernel::WalkPaths => include_str!("../kernels/walk_paths.wgsl"),
         }
     }
 }
@@ -191,17 +161,12 @@ pub(crate) const FIRST_WINDOW: u32 = 2;
 
 /// The whole text of a kernel.
 pub(crate) fn source(config: &Config) -> String {
-    let mut text = format!(
-        "const WORKGROUP: u32 = {}u;\nconst STAGE_QUADS: u32 = {}u;\n\n",
-        config.kernel.workgroup(),
-        config.kernel.stage_quads()
-    );
+    let mut text = format!("const WORKGROUP: u32 = {}u;\n\n", config.kernel.workgroup());
     let arithmetic = if config.wide {
         include_str!("../kernels/arithmetic64.wgsl")
     } else {
         include_str!("../kernels/arithmetic32.wgsl")
     };
-    let [kernel, words] = config.kernel.text();
     let windows = key_binding(config.uniform_key).to_owned() + &accessors(config);
     for part in [
         layout::LAYOUT_WGSL,
@@ -209,12 +174,11 @@ pub(crate) fn source(config: &Config) -> String {
         &windows,
         arithmetic,
         include_str!("../kernels/path.wgsl"),
-        words,
         include_str!("../kernels/hash.wgsl"),
         include_str!("../kernels/probe.wgsl"),
         include_str!("../kernels/walk.wgsl"),
         include_str!("../kernels/resolve.wgsl"),
-        kernel,
+        config.kernel.text(),
     ] {
         text.push_str(part);
         text.push('\n');

@@ -341,11 +341,7 @@ fn the_direct_probe_answers_without_the_walk() {
         key: Column::from(key.clone()),
     };
     let tables = Tables::from_parts(parts).unwrap();
-    for mut options in all_options() {
-        if options.variant == Variant::Huge {
-            // It probes for paths that are staged together, and these are long.
-            options.chunk_paths = 3;
-        }
+    for options in all_options() {
         let Some(engine) = engine(&options) else { return };
         let mut inode = 1000;
         for (start, paths) in paths.iter().enumerate() {
