@@ -1,5 +1,5 @@
 // A path's bytes, read where they lie: neighbours' paths share cache lines, so memory is read once. Copying them to workgroup
-// memory first costs a barrier and room that the cache needs: 8.9 instead of 14.9 G paths/s on an H100 (docs/notes/wgpu.md).
+// memory first costs a barrier and room that the cache needs: 8.9 instead of 18.7 G paths/s on an H100 (docs/notes/wgpu.md).
 
 struct Path {
     // Where the path begins in `bytes`.

@@ -26,10 +26,14 @@ pub struct AdapterInfo {
     pub software: bool,
     /// Whether host and device share their memory.
     pub unified: bool,
+    /// Whether the host can write to the device's own memory, and not only through a small window (a resizable BAR).
+    pub host_visible: bool,
     /// Bytes of memory of the device; `None` where the interface doesn't tell.
     pub memory: Option<u64>,
     /// Bytes that one binding can cover.
     pub max_binding: u64,
+    /// Bytes that one uniform binding can cover.
+    pub max_uniform: u64,
     /// Bytes of the largest buffer.
     pub max_buffer: u64,
     /// Storage bindings that a kernel may have.
@@ -98,14 +102,17 @@ pub(crate) fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {
     let info = adapter.get_info();
     let limits = adapter.limits();
     let features = adapter.features();
+    let memory = crate::memory::device_memory(adapter);
     AdapterInfo {
         name: info.name,
         backend: info.backend.to_str(),
         driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
         software: info.device_type == DeviceType::Cpu,
         unified: matches!(info.device_type, DeviceType::IntegratedGpu | DeviceType::Cpu),
-        memory: crate::memory::device_bytes(adapter),
+        host_visible: memory.host_visible,
+        memory: memory.bytes,
         max_binding: limits.max_storage_buffer_binding_size,
+        max_uniform: limits.max_uniform_buffer_binding_size,
         max_buffer: limits.max_buffer_size,
         storage_bindings: limits.max_storage_buffers_per_shader_stage,
         has_int64: features.contains(Features::SHADER_INT64),

@@ -54,7 +54,7 @@ impl Gpu {
             Arithmetic::Bits64 => return Err(refuse(format!("{} has no 64-bit integers", info.name))),
         };
         let mapped = match options.transfer {
-            Transfer::Auto => info.has_mapped && info.unified,
+            Transfer::Auto => info.has_mapped && (info.unified || info.host_visible),
             Transfer::Staged => false,
             Transfer::Mapped if info.has_mapped => true,
             Transfer::Mapped => {
@@ -82,7 +82,8 @@ impl Gpu {
         monitor.watch(&device);
         let max_binding = info.max_binding.min(info.max_buffer);
         let max_binding = options.max_binding_bytes.map_or(max_binding, |limit| limit.min(max_binding));
-        let uniform_key = options.uniform_key;
+        let key_bytes = 4 * crate::shader::DEVICE_KEY_WORDS as u64;
+        let uniform_key = options.uniform_key && info.max_uniform >= key_bytes;
         Ok(Gpu { device, queue, adapter: info, wide, uniform_key, mapped, max_binding, monitor })
     }
 

@@ -3,8 +3,9 @@
 use crate::chunks::{Chunk, next_chunk};
 use crate::device::Gpu;
 use crate::index::{DeviceIndex, window_records};
-use crate::lanes::{Dispatch, Lane, Work, too_long};
+use crate::lanes::{Dispatch, Lane};
 use crate::options::{Variant, WgpuOptions};
+use crate::parts::{Work, too_long};
 use crate::pipelines::Pipelines;
 use crate::{NAME, failed, stream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +18,9 @@ const MAX_INDEXES: usize = 4;
 const MIN_LANE_PATHS: usize = 1 << 10;
 const MIN_LANE_BYTES: usize = 128 << 10;
 /// A batch is cut into chunks of no less than this, so that copies and kernels of different chunks overlap.
-const MIN_CHUNK_BYTES: usize = 4 << 20;
+const MIN_CHUNK_BYTES: usize = 2 << 20;
+/// A batch of fewer bytes is copied by the caller's own thread: waking others takes longer.
+const ALONE_BYTES: usize = 1 << 20;
 
 /// Resolves batches on a GPU through Vulkan, Metal or DX12.
 ///
@@ -70,7 +73,6 @@ impl WgpuEngine {
         match self.options.variant {
             // A software adapter has no subgroups to win by: a workgroup's barriers cost it more than a thread's loop.
             Variant::Auto if n_paths <= self.options.few_paths && !self.gpu.adapter.software => Variant::Few,
-            Variant::Auto if n_paths >= self.options.huge_paths => Variant::Huge,
             Variant::Auto => Variant::Many,
             chosen => chosen,
         }
@@ -104,22 +106,29 @@ impl WgpuEngine {
         let chunks = Chunks { batch, out, at: 0, max_paths: self.options.chunk_paths, max_bytes };
         let mut chunks = chunks.peekable();
         let Some(first) = chunks.peek() else { return Ok(()) };
-        let n_lanes = if first.paths.len() == batch.len() { 1 } else { self.options.in_flight };
-        let (paths, bytes) = match n_lanes {
-            1 => (first.paths.len(), first.n_bytes),
-            _ => (self.options.chunk_paths.min(batch.len()), max_bytes),
-        };
-        state.make_lanes(&self.gpu, n_lanes, paths, bytes)?;
-        let variant = self.variant_for(first.paths.len());
+        let (n_paths, n_bytes) = (first.paths.len(), first.n_bytes);
+        let alone = n_paths == batch.len() && n_bytes < ALONE_BYTES;
+        match alone {
+            true => state.make_lanes(&self.gpu, 1, n_paths, n_bytes)?,
+            false => {
+                let paths = self.options.chunk_paths.min(batch.len());
+                state.make_lanes(&self.gpu, self.options.in_flight, paths, max_bytes)?;
+            }
+        }
+        let variant = self.variant_for(n_paths);
         let dispatch = Dispatch {
-            steps: state.pipelines.steps(&self.gpu, variant, windows)?,
+            variant,
+            pipeline: state.pipelines.pipeline(&self.gpu, variant, windows)?,
             index: &group,
             start: plan.start,
             flags: plan.flags,
         };
-        match n_lanes {
-            1 => chunks.try_for_each(|work| state.lanes[0].answer(&self.gpu, work, &dispatch)),
-            _ => stream::answer(&self.gpu, &mut state.lanes[..n_lanes], &dispatch, chunks),
+        match alone {
+            true => chunks.try_for_each(|work| state.lanes[0].answer(&self.gpu, work, &dispatch)),
+            false => {
+                let lanes = &mut state.lanes[..self.options.in_flight];
+                stream::answer(&self.gpu, lanes, &dispatch, chunks)
+            }
         }
     }
 }

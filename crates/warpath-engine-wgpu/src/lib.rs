@@ -25,6 +25,7 @@ mod lanes;
 mod measure;
 mod memory;
 mod options;
+mod parts;
 mod pipelines;
 mod shader;
 mod stream;

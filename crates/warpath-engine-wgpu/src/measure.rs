@@ -2,7 +2,8 @@
 
 use crate::device::{Gpu, Mapping};
 use crate::engine::WgpuEngine;
-use crate::lanes::{BatchParams, Dispatch, record, take_over};
+use crate::lanes::{Dispatch, record};
+use crate::parts::{BatchParams, take_parts};
 use crate::upload::{Piece, upload};
 use crate::{NAME, failed};
 use std::time::{Duration, Instant};
@@ -12,9 +13,6 @@ use wgpu::{
     BindGroup, BindGroupDescriptor, BindGroupEntry, Buffer, BufferUsages, ComputePassDescriptor,
     ComputePassTimestampWrites, MapMode, QuerySet, QuerySetDescriptor, QueryType,
 };
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// Paths in the device's memory, and room for their outcomes there.
 pub struct ResidentBatch {
@@ -33,8 +31,6 @@ pub struct CopyRates {
     pub from_device: f64,
     /// All host threads write to a mapped staging buffer, wherever the driver puts it.
     pub host_write: f64,
-    /// The same, the source lying a byte further into its cache lines than the target.
-    pub host_write_askew: f64,
 }
 
 impl WgpuEngine {
@@ -103,7 +99,8 @@ impl WgpuEngine {
         let (windows, group) = state.bound(gpu, index, plan)?;
         let variant = self.variant_for(batch.n_paths as usize);
         let dispatch = Dispatch {
-            steps: state.pipelines.steps(gpu, variant, windows)?,
+            variant,
+            pipeline: state.pipelines.pipeline(gpu, variant, windows)?,
             index: &group,
             start: plan.start,
             flags: plan.flags,
@@ -144,7 +141,7 @@ impl WgpuEngine {
             return Ok(());
         }
         let readback = read_back(&self.gpu, &batch.outcomes)?;
-        take_over(&readback, paths, out)
+        take_parts(paths, out).into_iter().try_for_each(|part| part.take(&readback))
     }
 
     /// Measures copies of `bytes` bytes between host and device: the best of five each way.
@@ -163,8 +160,7 @@ impl WgpuEngine {
         };
         let back = gpu.buffer("copy, host", bytes, BufferUsages::COPY_DST | BufferUsages::MAP_READ)?;
         let staging = gpu.buffer("copy, staging", bytes, BufferUsages::COPY_SRC | BufferUsages::MAP_WRITE)?;
-        let source = vec![1u8; bytes as usize + LINE];
-        let aligned = (LINE - source.as_ptr() as usize % LINE) % LINE;
+        let source = vec![1u8; bytes as usize];
         let rate = |took: Duration| bytes as f64 / took.as_secs_f64();
         let copied = |from: &Buffer, to: &Buffer| -> Result<f64, EngineError> {
             let mut best = Duration::MAX;
@@ -181,24 +177,18 @@ impl WgpuEngine {
         };
         let to_device = copied(&host, &device)?;
         let from_device = copied(&device, &back)?;
-        let written = |from: usize| -> Result<f64, EngineError> {
-            let source = &source[from..from + bytes as usize];
-            let mut best = Duration::MAX;
-            for _ in 0..6 {
-                let mapping = Mapping::request(&staging, MapMode::Write);
-                gpu.wait(None, &[&mapping])?;
-                let mut view = staging.get_mapped_range_mut(..).map_err(|error| failed(error.to_string()))?;
-                let begin = Instant::now();
-                crate::upload::copy(view.slice(..), source);
-                best = best.min(begin.elapsed());
-                drop(view);
-                staging.unmap();
-            }
-            Ok(rate(best))
-        };
-        let host_write = written(aligned)?;
-        let host_write_askew = written((aligned + 1) % LINE)?;
-        Ok(CopyRates { to_device, from_device, host_write, host_write_askew })
+        let mut best = Duration::MAX;
+        for _ in 0..6 {
+            let mapping = Mapping::request(&staging, MapMode::Write);
+            gpu.wait(None, &[&mapping])?;
+            let mut view = staging.get_mapped_range_mut(..).map_err(|error| failed(error.to_string()))?;
+            let begin = Instant::now();
+            crate::upload::copy(view.slice(..), &source);
+            best = best.min(begin.elapsed());
+            drop(view);
+            staging.unmap();
+        }
+        Ok(CopyRates { to_device, from_device, host_write: rate(best) })
     }
 }
 

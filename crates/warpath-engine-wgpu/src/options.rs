@@ -5,7 +5,8 @@ pub use crate::shader::{Arithmetic, Variant};
 /// How paths and answers travel between host and device. The answers are the same; only the speed differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Transfer {
-    /// Mapped where host and device share their memory and the adapter allows it, else staged.
+    /// Mapped where the adapter allows it, and host and device share their memory or the host can write to all of the
+    /// device's; else staged.
     #[default]
     Auto,
     /// Through staging buffers, which the device copies from and to. Runs everywhere.
@@ -26,7 +27,7 @@ pub struct WgpuOptions {
     pub variant: Variant,
     /// How the kernels do 64-bit arithmetic.
     pub arithmetic: Arithmetic,
-    /// Whether the hash key is bound as a uniform buffer.
+    /// Whether the hash key is bound as a uniform buffer, where the adapter binds that much as one.
     pub uniform_key: bool,
     /// How paths and answers travel.
     pub transfer: Transfer,
@@ -38,8 +39,6 @@ pub struct WgpuOptions {
     pub in_flight: usize,
     /// Batches of up to this many paths go to [`Variant::Few`].
     pub few_paths: usize,
-    /// Batches, or chunks of them, of at least this many paths go to [`Variant::Huge`].
-    pub huge_paths: usize,
     /// Bytes of one binding of the index, at most; the device's own limit where it is lower. For tests of an index in
     /// several windows.
     pub max_binding_bytes: Option<u64>,
@@ -52,13 +51,12 @@ impl Default for WgpuOptions {
             software: false,
             variant: Variant::Auto,
             arithmetic: Arithmetic::Auto,
-            uniform_key: false,
+            uniform_key: true,
             transfer: Transfer::Auto,
             chunk_bytes: 16 << 20,
             chunk_paths: 1 << 19,
-            in_flight: 4,
-            few_paths: 512,
-            huge_paths: 1 << 16,
+            in_flight: 6,
+            few_paths: 2048,
             max_binding_bytes: None,
         }
     }

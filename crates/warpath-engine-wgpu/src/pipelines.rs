@@ -1,7 +1,7 @@
 //! Compiled kernels, kept by what they were compiled for.
 
 use crate::device::Gpu;
-use crate::shader::{Config, FIRST_WINDOW, Kernel, Variant, source};
+use crate::shader::{Config, FIRST_WINDOW, Variant, source};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use warpath_core::EngineError;
@@ -15,13 +15,6 @@ use wgpu::{
 pub(crate) struct Layout {
     pub index: BindGroupLayout,
     pipeline: PipelineLayout,
-}
-
-/// A dispatch of a batch.
-#[derive(Clone)]
-pub(crate) struct Step {
-    pub kernel: Kernel,
-    pub pipeline: ComputePipeline,
 }
 
 /// The kernels compiled so far, and their layouts.
@@ -61,28 +54,16 @@ impl Pipelines {
         })
     }
 
-    /// The kernels of this variant for so many windows, in the order of their dispatches. Compiled at the first call,
-    /// which takes tens of milliseconds.
-    pub(crate) fn steps(
+    /// The kernel of this variant for so many windows. Compiled at the first call, which takes tens to hundreds of
+    /// milliseconds.
+    pub(crate) fn pipeline(
         &mut self,
         gpu: &Gpu,
         variant: Variant,
         windows: [u32; 4],
-    ) -> Result<Vec<Step>, EngineError> {
-        let step = |&kernel: &Kernel| -> Result<Step, EngineError> {
-            Ok(Step { kernel, pipeline: self.pipeline(gpu, kernel, windows)?.clone() })
-        };
-        variant.kernels().iter().map(step).collect()
-    }
-
-    fn pipeline(
-        &mut self,
-        gpu: &Gpu,
-        kernel: Kernel,
-        windows: [u32; 4],
     ) -> Result<&ComputePipeline, EngineError> {
         let config = Config {
-            kernel,
+            variant,
             wide: gpu.wide,
             uniform_key: gpu.uniform_key,
             windows,
@@ -110,10 +91,10 @@ fn compile(gpu: &Gpu, layout: &PipelineLayout, config: &Config) -> ComputePipeli
     // has a bound of its own whatever the buffers hold: the path's length, the workgroup's size, or probe_limit.
     let module = unsafe { gpu.device.create_shader_module_trusted(descriptor, checks) };
     gpu.device.create_compute_pipeline(&ComputePipelineDescriptor {
-        label: Some(config.kernel.entry_point()),
+        label: Some(config.variant.entry_point()),
         layout: Some(layout),
         module: &module,
-        entry_point: Some(config.kernel.entry_point()),
+        entry_point: Some(config.variant.entry_point()),
         compilation_options: PipelineCompilationOptions {
             // Kernels write workgroup memory before they read it, or mask what they read.
             zero_initialize_workgroup_memory: false,

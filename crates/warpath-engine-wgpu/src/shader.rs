@@ -5,8 +5,6 @@ use warpath_core::layout;
 
 /// Words of the hash key as kernels read it.
 pub(crate) const DEVICE_KEY_WORDS: usize = 8 * (layout::KEY_UNITS + layout::LANES) as usize;
-/// Workgroups that look for paths to walk, at most: several for each multiprocessor of the largest devices.
-const WALK_WORKGROUPS: u32 = 4096;
 
 /// Which kernel answers a batch. The answers are the same; only the speed differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -18,27 +16,11 @@ pub enum Variant {
     Few,
     /// A thread a path.
     Many,
-    /// A thread a path in two dispatches, one that probes directly and one that walks what is left: the most paths a
-    /// second where they are very many.
-    Huge,
-}
-
-/// One dispatch: an entry point and what it is compiled with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Kernel {
-    /// Answers a path with a workgroup.
-    ResolveFew,
-    /// Answers a path with a thread.
-    ResolveMany,
-    /// Answers what one probe can answer.
-    DirectPaths,
-    /// Answers what `DirectPaths` has left.
-    WalkPaths,
 }
 
 impl Variant {
     /// Every kernel there is, for tests of each.
-    pub const KERNELS: [Variant; 3] = [Variant::Few, Variant::Many, Variant::Huge];
+    pub const KERNELS: [Variant; 2] = [Variant::Few, Variant::Many];
 
     /// The kernel's name, as programs take it: `many`.
     pub fn name(self) -> &'static str {
@@ -46,7 +28,6 @@ impl Variant {
             Variant::Auto => "auto",
             Variant::Few => "few",
             Variant::Many => "many",
-            Variant::Huge => "huge",
         }
     }
 
@@ -55,52 +36,35 @@ impl Variant {
         Variant::KERNELS.into_iter().find(|variant| variant.name() == name)
     }
 
-    /// The dispatches that answer a batch, in order.
-    pub(crate) fn kernels(self) -> &'static [Kernel] {
-        match self {
-            Variant::Few => &[Kernel::ResolveFew],
-            Variant::Auto | Variant::Many => &[Kernel::ResolveMany],
-            Variant::Huge => &[Kernel::DirectPaths, Kernel::WalkPaths],
-        }
-    }
-}
-
-impl Kernel {
     /// Threads of a workgroup.
     pub(crate) fn workgroup(self) -> u32 {
         match self {
-            Kernel::ResolveFew => 32,
-            Kernel::ResolveMany | Kernel::DirectPaths | Kernel::WalkPaths => 128,
+            Variant::Few => 32,
+            Variant::Auto | Variant::Many => 128,
         }
     }
 
     /// Workgroups that answer so many paths.
     pub(crate) fn n_workgroups(self, n_paths: u32) -> u32 {
         match self {
-            Kernel::ResolveFew => n_paths,
-            // Few of them have anything to do, and starting a workgroup costs more than looking for that.
-            Kernel::WalkPaths => n_paths.div_ceil(self.workgroup()).min(WALK_WORKGROUPS),
-            _ => n_paths.div_ceil(self.workgroup()),
+            Variant::Few => n_paths,
+            Variant::Auto | Variant::Many => n_paths.div_ceil(self.workgroup()),
         }
     }
 
     /// Name of the entry point.
     pub(crate) fn entry_point(self) -> &'static str {
         match self {
-            Kernel::ResolveFew => "resolve_few",
-            Kernel::ResolveMany => "resolve_many",
-            Kernel::DirectPaths => "direct_paths",
-            Kernel::WalkPaths => "walk_paths",
+            Variant::Few => "resolve_few",
+            Variant::Auto | Variant::Many => "resolve_many",
         }
     }
 
     /// The kernel's own text.
     fn text(self) -> &'static str {
         match self {
-            Kernel::ResolveFew => include_str!("../kernels/few.wgsl"),
-            Kernel::ResolveMany => include_str!("../kernels/many.wgsl"),
-            Kernel::DirectPaths => include_str!("../kernels/direct_paths.wgsl"),
-            Kernel::WalkPaths => include_str!("../kernels/walk_paths.wgsl"),
+            Variant::Few => include_str!("../kernels/few.wgsl"),
+            Variant::Auto | Variant::Many => include_str!("../kernels/many.wgsl"),
         }
     }
 }
@@ -146,7 +110,7 @@ impl ArrayKind {
 /// What a kernel is compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Config {
-    pub kernel: Kernel,
+    pub variant: Variant,
     pub wide: bool,
     /// Whether the hash key is bound as a uniform buffer, which some devices read faster.
     pub uniform_key: bool,
@@ -161,7 +125,7 @@ pub(crate) const FIRST_WINDOW: u32 = 2;
 
 /// The whole text of a kernel.
 pub(crate) fn source(config: &Config) -> String {
-    let mut text = format!("const WORKGROUP: u32 = {}u;\n\n", config.kernel.workgroup());
+    let mut text = format!("const WORKGROUP: u32 = {}u;\n\n", config.variant.workgroup());
     let arithmetic = if config.wide {
         include_str!("../kernels/arithmetic64.wgsl")
     } else {
@@ -178,7 +142,7 @@ pub(crate) fn source(config: &Config) -> String {
         include_str!("../kernels/probe.wgsl"),
         include_str!("../kernels/walk.wgsl"),
         include_str!("../kernels/resolve.wgsl"),
-        config.kernel.text(),
+        config.variant.text(),
     ] {
         text.push_str(part);
         text.push('\n');

@@ -1,34 +1,61 @@
 //! Batches of several chunks: the host's threads fill lanes and take answers over while the device copies and answers others.
 //!
-//! The caller's thread conducts: it never copies a byte itself. What it hands out are jobs for rayon's threads, which find
-//! the next one there when they are done with one, so that none of them sleeps between two chunks.
+//! The caller's thread conducts: it never copies a byte itself. What it hands out are jobs for rayon's threads, a part of a
+//! chunk each, first come first served; there are always some, so that no thread sleeps between two chunks.
 
 use crate::device::Gpu;
 use crate::failed;
-use crate::lanes::{Dispatch, Lane, Work, take_over};
-use rayon::{Scope, Yield};
+use crate::lanes::{Dispatch, Lane};
+use crate::parts::{Work, take_parts};
+use rayon::{ScopeFifo, Yield};
 use std::iter::Peekable;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use warpath_core::EngineError;
 use wgpu::PollType;
 
-/// How long the conductor waits for a job's end before it looks at the device again.
+/// How long the conductor waits for the end of jobs before it looks at the device again.
 const LOOK: Duration = Duration::from_micros(50);
 
 /// What a lane is at.
 enum Stage<'a> {
     Free,
-    /// A job fills it.
+    /// Jobs fill it.
     Filling(Work<'a>),
     /// The device has it.
     Underway(Work<'a>),
-    /// A job takes its answers over.
+    /// Jobs take its answers over.
     Taking,
 }
 
-/// A job's end: the number of its lane, and how it went.
+/// The end of a lane's last job, or of one that failed: the number of the lane, and how it went.
 type Done = (usize, Result<(), EngineError>);
+
+/// The jobs of one lane, which end in any order.
+#[derive(Clone)]
+struct Jobs {
+    lane: usize,
+    left: Arc<AtomicUsize>,
+    done: Sender<Done>,
+}
+
+impl Jobs {
+    fn new(lane: usize, n: usize, done: &Sender<Done>) -> Jobs {
+        Jobs { lane, left: Arc::new(AtomicUsize::new(n)), done: done.clone() }
+    }
+
+    /// One of them ends.
+    fn end(&self, result: Result<(), EngineError>) {
+        // What they wrote is seen by whoever hears of the last one.
+        let is_last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
+        if is_last || result.is_err() {
+            // The conductor may have left after an error, and its ears with it.
+            drop(self.done.send((self.lane, result)));
+        }
+    }
+}
 
 /// The lanes, and what each is at.
 struct Conductor<'s, 'a> {
@@ -50,7 +77,7 @@ pub(crate) fn answer<'a>(
     let stages = lanes.iter().map(|_| Stage::Free).collect();
     let mut conductor = Conductor { gpu, dispatch, lanes, stages, done };
     // Leaving the scope, with an error too, waits for the jobs: nothing outlives the batch.
-    rayon::in_place_scope(|scope| {
+    rayon::in_place_scope_fifo(|scope| {
         loop {
             let mut moved = conductor.start(scope, &mut chunks);
             while let Ok(done) = jobs_done.try_recv() {
@@ -71,7 +98,7 @@ pub(crate) fn answer<'a>(
 
 impl<'a> Conductor<'_, 'a> {
     /// Has free lanes filled; whether there was any.
-    fn start<'p>(&mut self, scope: &Scope<'p>, chunks: &mut impl Iterator<Item = Work<'a>>) -> bool
+    fn start<'p>(&mut self, scope: &ScopeFifo<'p>, chunks: &mut impl Iterator<Item = Work<'a>>) -> bool
     where
         'a: 'p,
     {
@@ -81,17 +108,20 @@ impl<'a> Conductor<'_, 'a> {
                 continue;
             }
             let Some(work) = chunks.next() else { break };
-            let (filling, done) = (self.lanes[number].filling(self.dispatch), self.done.clone());
-            let (paths, n_bytes) = (work.paths, work.n_bytes);
-            // The conductor may have left after an error, and its ears with it.
-            scope.spawn(move |_| drop(done.send((number, filling.fill(&paths, n_bytes)))));
+            let lane = &self.lanes[number];
+            let parts = lane.fill_parts(&work, self.dispatch);
+            let jobs = Jobs::new(number, parts.len(), &self.done);
+            for part in parts {
+                let (jobs, host) = (jobs.clone(), lane.host().clone());
+                scope.spawn_fifo(move |_| jobs.end(part.write(&host)));
+            }
             *stage = Stage::Filling(work);
             moved = true;
         }
         moved
     }
 
-    /// Goes on with a lane whose job has ended.
+    /// Goes on with a lane whose jobs have ended.
     fn advance(&mut self, (number, result): Done) -> Result<(), EngineError> {
         result?;
         let stage = std::mem::replace(&mut self.stages[number], Stage::Free);
@@ -101,13 +131,15 @@ impl<'a> Conductor<'_, 'a> {
                 self.stages[number] = Stage::Underway(work);
             }
             Stage::Taking => self.lanes[number].release(),
-            Stage::Free | Stage::Underway(_) => return Err(failed("a job ended in a lane without one".to_owned())),
+            Stage::Free | Stage::Underway(_) => {
+                return Err(failed("a job ended in a lane without one".to_owned()));
+            }
         }
         Ok(())
     }
 
     /// Has the answers taken over of lanes that the device is done with; whether there was any.
-    fn collect<'p>(&mut self, scope: &Scope<'p>) -> Result<bool, EngineError>
+    fn collect<'p>(&mut self, scope: &ScopeFifo<'p>) -> Result<bool, EngineError>
     where
         'a: 'p,
     {
@@ -124,14 +156,18 @@ impl<'a> Conductor<'_, 'a> {
             // Returns at once; for what may have gone wrong.
             self.gpu.wait(Some(submission.clone()), &maps)?;
             let Stage::Underway(work) = std::mem::replace(stage, Stage::Taking) else { continue };
-            let (answers, done) = (lane.answers().clone(), self.done.clone());
-            scope.spawn(move |_| drop(done.send((number, take_over(&answers, &work.paths, work.out)))));
+            let parts = take_parts(&work.paths, work.out);
+            let jobs = Jobs::new(number, parts.len(), &self.done);
+            for part in parts {
+                let (jobs, answers) = (jobs.clone(), lane.answers().clone());
+                scope.spawn_fifo(move |_| jobs.end(part.take(&answers)));
+            }
             moved = true;
         }
         Ok(moved)
     }
 
-    /// Waits for a job's end for a moment; where there is no job, for the device.
+    /// Waits for the end of jobs for a moment; where there is no job, for the device.
     fn wait(&mut self, jobs_done: &Receiver<Done>) -> Result<(), EngineError> {
         if self.stages.iter().any(|stage| matches!(stage, Stage::Filling(_) | Stage::Taking)) {
             // Where the caller is one of rayon's threads, the job may have nobody else to do it.

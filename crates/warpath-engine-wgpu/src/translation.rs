@@ -6,11 +6,10 @@ use warpath_core::layout;
 
 /// Every kernel text that a device may be given, over one and several windows.
 fn configs() -> impl Iterator<Item = Config> {
-    let kernels = Variant::KERNELS.into_iter().flat_map(|variant| variant.kernels());
-    kernels.flat_map(|&kernel| {
+    Variant::KERNELS.into_iter().flat_map(|variant| {
         [false, true].into_iter().flat_map(move |wide| {
             [[1, 1, 1, 1], [3, 2, 2, 2]].into_iter().map(move |windows| Config {
-                kernel,
+                variant,
                 wide,
                 uniform_key: wide,
                 windows,

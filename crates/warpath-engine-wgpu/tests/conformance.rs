@@ -44,8 +44,6 @@ kernels! {
     many_32_bit_staged: Many, Bits32, Staged, None;
     many_64_bit_mapped: Many, Bits64, Mapped, None;
     many_32_bit_in_windows: Many, Bits32, Staged, Some(256 << 10);
-    huge_32_bit_in_windows: Huge, Bits32, Mapped, Some(256 << 10);
-    huge_64_bit_staged: Huge, Bits64, Staged, None;
     few_32_bit_mapped: Few, Bits32, Mapped, None;
     few_64_bit_staged: Few, Bits64, Staged, None;
 }

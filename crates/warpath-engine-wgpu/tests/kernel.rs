@@ -20,8 +20,7 @@ fn compare(variant: Variant, arithmetic: Arithmetic, transfer: Transfer) {
         return;
     }
     let make_engine = || -> Result<Box<dyn Engine>, EngineError> { Ok(Box::new(WgpuEngine::new(&options)?)) };
-    let config =
-        Config { seed: 20_260_803, n_cases: CASES, n_threads: 1, engine: Some(&make_engine) };
+    let config = Config { seed: 20_260_803, n_cases: CASES, n_threads: 1, engine: Some(&make_engine) };
     let report = run(&config).unwrap_or_else(|failure| panic!("{variant:?} {arithmetic:?}: {failure}"));
     assert!(report.n_cases >= CASES, "{report:?}");
 }
@@ -36,10 +35,4 @@ fn the_few_kernel_is_the_twin_of_linux() {
 fn the_many_kernel_is_the_twin_of_linux() {
     compare(Variant::Many, Arithmetic::Bits64, Transfer::Staged);
     compare(Variant::Many, Arithmetic::Bits32, Transfer::Mapped);
-}
-
-#[test]
-fn the_huge_kernels_are_the_twins_of_linux() {
-    compare(Variant::Huge, Arithmetic::Bits32, Transfer::Staged);
-    compare(Variant::Huge, Arithmetic::Bits64, Transfer::Mapped);
 }
