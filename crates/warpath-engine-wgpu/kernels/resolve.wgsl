@@ -1,13 +1,4 @@
-// What is computed for a path. Twin of core's resolve.rs; what is not here is in walk.wgsl.
-
-// Answers one path: by the direct probe where it may, else by the walk.
-fn resolve(path: Path) -> u32 {
-    let outcome = direct(path);
-    if outcome == OUTCOME_NONE {
-        return walk(path);
-    }
-    return outcome;
-}
+// What a path names, by one probe. Twin of `direct` in core's resolve.rs; what is not here is in walk.wgsl.
 
 // Answers a path by one probe of its whole key, or says OUTCOME_NONE.
 //

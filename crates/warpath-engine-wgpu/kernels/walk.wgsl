@@ -1,5 +1,64 @@
-// Answers a path a component at a time, exactly as the kernel would. Twin of `walk` in core's resolve.rs.
+// What a path names, a component at a time. Twin of core's resolve.rs from `final_entry` on, function by function.
 
+// The outcome of a path that ends at this entry, with no slash behind it, after following `links_before` links.
+fn final_entry(slot: Slot, links_before: u32) -> u32 {
+    if (slot.key2_kind & KIND_MASK) != KIND_SYMLINK {
+        return slot.inode;
+    }
+    if query_flag(QUERY_NO_FOLLOW) {
+        return own_inode(slot);
+    }
+    var links = links_before;
+    let link = follow(slot, &links);
+    return select(failed(link.status), link.record.inode, link.status == STATUS_FOUND);
+}
+
+// The inode of a symbolic link that is not followed.
+fn own_inode(slot: Slot) -> u32 {
+    if !table_flag(TABLE_HAS_ALIASES) {
+        return slot.inode;
+    }
+    let link = link_record(slot.inode);
+    return select(slot.inode, link.record.own, link.status == STATUS_FOUND);
+}
+
+// A link's record, or the status that says why there is none to use.
+struct Link {
+    status: u32,
+    record: LinkRecord,
+}
+
+const NO_LINK: LinkRecord = LinkRecord(INVALID_INODE, 0u, INVALID_INODE, INVALID_INODE);
+
+fn link_status(record: LinkRecord) -> u32 {
+    return record.outcome & 0xffu;
+}
+
+fn link_kind(record: LinkRecord) -> u32 {
+    return (record.outcome >> 8u) & 0xffu;
+}
+
+fn link_count(record: LinkRecord) -> u32 {
+    return (record.outcome >> 16u) & 0xffu;
+}
+
+// Follows a symbolic link: counts its links and returns its record when it leads to an inode.
+fn follow(slot: Slot, links: ptr<function, u32>) -> Link {
+    if query_flag(QUERY_NO_SYMLINKS) {
+        return Link(STATUS_TOO_MANY_LINKS, NO_LINK);
+    }
+    let link = link_record(slot.inode);
+    if link.status != STATUS_FOUND {
+        return link;
+    }
+    *links += link_count(link.record);
+    if *links > MAX_LINKS {
+        return Link(STATUS_TOO_MANY_LINKS, NO_LINK);
+    }
+    return Link(link_status(link.record), link.record);
+}
+
+// Answers a path a component at a time, exactly as the kernel would.
 fn walk(path: Path) -> u32 {
     let beneath = query_flag(QUERY_BENEATH);
     let strict = table_flag(TABLE_STRICT);
@@ -116,64 +175,6 @@ fn name_of(path: Path, at: u32, end: u32) -> u32 {
         return NAME_DOT;
     }
     return select(NAME_PLAIN, NAME_DOT_DOT, name == (DOT | (DOT << 8u)));
-}
-
-// The outcome of a path that ends at this entry, with no slash behind it, after following `links_before` links.
-fn final_entry(slot: Slot, links_before: u32) -> u32 {
-    if (slot.key2_kind & KIND_MASK) != KIND_SYMLINK {
-        return slot.inode;
-    }
-    if query_flag(QUERY_NO_FOLLOW) {
-        return own_inode(slot);
-    }
-    var links = links_before;
-    let link = follow(slot, &links);
-    return select(failed(link.status), link.record.inode, link.status == STATUS_FOUND);
-}
-
-// The inode of a symbolic link that is not followed.
-fn own_inode(slot: Slot) -> u32 {
-    if !table_flag(TABLE_HAS_ALIASES) {
-        return slot.inode;
-    }
-    let link = link_record(slot.inode);
-    return select(slot.inode, link.record.own, link.status == STATUS_FOUND);
-}
-
-// A link's record, or the status that says why there is none to use.
-struct Link {
-    status: u32,
-    record: LinkRecord,
-}
-
-const NO_LINK: LinkRecord = LinkRecord(INVALID_INODE, 0u, INVALID_INODE, INVALID_INODE);
-
-fn link_status(record: LinkRecord) -> u32 {
-    return record.outcome & 0xffu;
-}
-
-fn link_kind(record: LinkRecord) -> u32 {
-    return (record.outcome >> 8u) & 0xffu;
-}
-
-fn link_count(record: LinkRecord) -> u32 {
-    return (record.outcome >> 16u) & 0xffu;
-}
-
-// Follows a symbolic link: counts its links and returns its record when it leads to an inode.
-fn follow(slot: Slot, links: ptr<function, u32>) -> Link {
-    if query_flag(QUERY_NO_SYMLINKS) {
-        return Link(STATUS_TOO_MANY_LINKS, NO_LINK);
-    }
-    let link = link_record(slot.inode);
-    if link.status != STATUS_FOUND {
-        return link;
-    }
-    *links += link_count(link.record);
-    if *links > MAX_LINKS {
-        return Link(STATUS_TOO_MANY_LINKS, NO_LINK);
-    }
-    return Link(link_status(link.record), link.record);
 }
 
 // What it means that `directory` has no such entry.
