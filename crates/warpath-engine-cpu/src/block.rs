@@ -47,6 +47,35 @@ impl<'a> Query<'a> {
     }
 }
 
+/// The walk begins when so many paths are left to it, whatever block they are of: each of its rounds waits for memory once, and
+/// the more paths share that, the better.
+const ENOUGH_MISSES: usize = 256;
+
+/// Numbers of a batch's paths that the direct probe did not answer.
+pub(crate) struct Misses {
+    numbers: [usize; ENOUGH_MISSES + BLOCK_PATHS],
+    len: usize,
+}
+
+impl Misses {
+    fn new() -> Misses {
+        Misses { numbers: [0; ENOUGH_MISSES + BLOCK_PATHS], len: 0 }
+    }
+
+    /// Appends the number, or does not, without a branch.
+    #[inline(always)]
+    pub fn push_if(&mut self, wanted: bool, number: usize) {
+        if let Some(place) = self.numbers.get_mut(self.len) {
+            *place = number;
+            self.len += usize::from(wanted);
+        }
+    }
+
+    fn as_slice(&self) -> &[usize] {
+        &self.numbers[..self.len]
+    }
+}
+
 /// Numbers of a block's paths.
 pub(crate) struct Numbers {
     numbers: [u16; BLOCK_PATHS],
@@ -90,30 +119,27 @@ pub(crate) struct Batch<'a, S> {
 impl<S: Source> Job for Batch<'_, S> {
     #[inline(always)]
     unsafe fn run<V: Vectors>(self) {
-        let Batch { tables, plan, source, out } = self;
+        let Batch { tables, plan, source, mut out } = self;
         let query = Query::new(tables, plan);
-        let (mut probes, mut misses) = (Probes::new(), Numbers::new());
+        let n = source.len().min(out.len());
+        let (mut probes, mut misses) = (Probes::new(), Misses::new());
         let mut tasks = None;
-        let mut first = 0;
-        let columns = out.inodes.chunks_mut(BLOCK_PATHS).zip(out.statuses.chunks_mut(BLOCK_PATHS));
-        for (inodes, statuses) in columns {
-            let mut out = OutcomesMut { inodes, statuses };
-            let block = Block { source: &source, first, len: out.len() };
-            misses.clear();
+        for first in (0..n).step_by(BLOCK_PATHS) {
+            let block = Block { source: &source, first, len: BLOCK_PATHS.min(n - first) };
             if query.is_walk_only() {
-                (0..block.len).for_each(|number| misses.push(number));
+                (first..first + block.len).for_each(|number| misses.push_if(true, number));
             } else {
                 // SAFETY: the instruction set is the caller's duty.
                 unsafe { direct::run::<V, S>(&query, &block, &mut probes, &mut misses, &mut out) };
             }
-            if !misses.as_slice().is_empty() {
+            let is_last = first + block.len == n;
+            if misses.len >= ENOUGH_MISSES || is_last && misses.len > 0 {
+                let all = Block { source: &source, first: 0, len: n };
                 let tasks = tasks.get_or_insert_with(Tasks::new);
                 // SAFETY: as above.
-                unsafe {
-                    walk::run::<V, S>(&query, &block, misses.as_slice(), tasks, &mut probes, &mut out);
-                }
+                unsafe { walk::run::<V, S>(&query, &all, misses.as_slice(), tasks, &mut probes, &mut out) };
+                misses.len = 0;
             }
-            first += block.len;
         }
     }
 }
@@ -135,7 +161,7 @@ impl<S: Source> Job for FewPaths<'_, S> {
 /// Some of a source's paths.
 pub(crate) struct Block<'s, S> {
     source: &'s S,
-    first: usize,
+    pub first: usize,
     pub len: usize,
 }
 

@@ -1,6 +1,6 @@
 //! One probe for the whole path.
 
-use crate::block::{BLOCK_PATHS, Block, Numbers, Query};
+use crate::block::{BLOCK_PATHS, Block, Misses, Numbers, Query};
 use crate::isa::Vectors;
 use crate::probes::{Answer, GROUP, Piece, Probes, Questions};
 use crate::source::Source;
@@ -19,7 +19,7 @@ pub(crate) unsafe fn run<V: Vectors, S: Source>(
     query: &Query<'_>,
     block: &Block<'_, S>,
     probes: &mut Probes,
-    misses: &mut Numbers,
+    misses: &mut Misses,
     out: &mut OutcomesMut<'_>,
 ) {
     let mut questions = Whole { query, block, unasked: Numbers::new(), vectors: PhantomData::<V> };
@@ -28,7 +28,9 @@ pub(crate) unsafe fn run<V: Vectors, S: Source>(
     for &number in questions.unasked.as_slice() {
         probes.forget(number);
     }
-    settle(query, probes.answers(), misses, out);
+    let range = block.first..block.first + block.len;
+    let out = OutcomesMut { inodes: &mut out.inodes[range.clone()], statuses: &mut out.statuses[range] };
+    settle(query, probes.answers(), block.first, misses, out);
 }
 
 /// Writes the outcomes of all answers, whatever they are; then follows links, and notes what is missing.
@@ -36,8 +38,9 @@ pub(crate) unsafe fn run<V: Vectors, S: Source>(
 fn settle(
     query: &Query<'_>,
     answers: &[Answer; BLOCK_PATHS],
-    misses: &mut Numbers,
-    out: &mut OutcomesMut<'_>,
+    first: usize,
+    misses: &mut Misses,
+    mut out: OutcomesMut<'_>,
 ) {
     out.statuses.fill(0);
     for (inode, answer) in out.inodes.iter_mut().zip(answers) {
@@ -53,7 +56,7 @@ fn settle(
         for (i, answer) in answers.iter().enumerate() {
             let number = group * GROUP + i;
             let missing = answer.is_missing();
-            misses.push_if(missing, number);
+            misses.push_if(missing, first + number);
             links.push_if(!missing & (answer.kind() == layout::KIND_SYMLINK), number);
         }
     }

@@ -48,7 +48,7 @@ impl<'p> Tasks<'p> {
 pub(crate) unsafe fn run<'p, V: Vectors, S: Source>(
     query: &Query<'_>,
     block: &Block<'p, S>,
-    numbers: &[u16],
+    numbers: &[usize],
     tasks: &mut Tasks<'p>,
     probes: &mut Probes,
     out: &mut OutcomesMut<'_>,
@@ -75,7 +75,7 @@ impl<'p> Tasks<'p> {
         &mut self,
         query: &Query<'_>,
         block: &Block<'p, S>,
-        numbers: &[u16],
+        numbers: &[usize],
         out: &mut OutcomesMut<'_>,
     ) {
         self.underway.clear();
@@ -84,10 +84,10 @@ impl<'p> Tasks<'p> {
             let begun = unsafe { self.tasks[task].begin::<V, S>(query, block, number) };
             match begun {
                 Begun::Underway => self.underway.push(task),
-                Begun::Answered(outcome) => out.set(usize::from(number), outcome),
+                Begun::Answered(outcome) => out.set(number, outcome),
                 Begun::Odd => {
-                    let path = block.path(usize::from(number));
-                    out.set(usize::from(number), resolve::walk(query.tables, query.plan, path));
+                    let path = block.path(number);
+                    out.set(number, resolve::walk(query.tables, query.plan, path));
                 }
             }
         }
@@ -111,7 +111,7 @@ impl<'p> Tasks<'p> {
                     _ => Some(task.end_at(query, answer)),
                 };
                 match ended {
-                    Some(outcome) => out.set(usize::from(task.number), outcome),
+                    Some(outcome) => out.set(task.number, outcome),
                     None => next.push(usize::from(number)),
                 }
             }

@@ -19,8 +19,8 @@ pub(super) enum Begun {
 
 /// A path that is walked. All places are offsets in the path as given.
 pub(super) struct Task<'p> {
-    /// Its number in the block.
-    pub number: u16,
+    /// Its number in the batch.
+    pub number: usize,
     /// The path, slashes at its end left out.
     path: &'p [u8],
     /// A slash at its end demands a directory.
@@ -64,9 +64,9 @@ impl<'p> Task<'p> {
         &mut self,
         query: &Query<'_>,
         block: &Block<'p, S>,
-        number: u16,
+        number: usize,
     ) -> Begun {
-        let path = block.path(usize::from(number));
+        let path = block.path(number);
         let (Some(start), false) = (&query.start, query.is_strict()) else { return Begun::Odd };
         let mut from = 0;
         while path[from..].starts_with(b"./") {
