@@ -197,6 +197,7 @@ mod built {
             Command::new(env!("CARGO_BIN_EXE_warpath")).args(args).current_dir(&top).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8(output.stderr).unwrap().starts_with("warpath: cut.arrow: "));
-        assert!(!output.stdout.ends_with(b"PAR1"));
+        // The magic alone, which is also what a whole file ends in.
+        assert!(output.stdout == b"PAR1" || !output.stdout.ends_with(b"PAR1"));
     }
 }
