@@ -8,10 +8,13 @@ use anyhow::Result;
 /// A batch for which every warp of the direct kernel goes round.
 const ROUNDS: usize = 150_000;
 
-/// Asks every variant random cases on some trees, one large batch and as many hostile tables. Those whose kernel stays are asked alone
+/// Asks every variant random cases on some trees, one large batch and as many hostile tables; with no tree a single batch and the large one. Those whose kernel stays are asked alone
 /// (`staying`): a tool that waits for each launch stops them over and over.
 pub fn run(n_trees: u64, staying: bool) -> Result<()> {
     let mut cases = Vec::new();
+    if n_trees == 0 {
+        cases.push(Case::new(1, &[1200])?);
+    }
     for seed in 1..=n_trees {
         cases.push(Case::new(seed, &[300, 1200, 7])?);
     }
