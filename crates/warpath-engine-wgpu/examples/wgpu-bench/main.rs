@@ -192,13 +192,12 @@ fn host_to_host(args: &Args, tree: &Tree, copy_rate: f64) -> Result<()> {
         Ok(())
     };
     run("CPU engine", &warpath_engine_cpu::CpuEngine::new())?;
-    for transfer in [Transfer::Staged, Transfer::Mapped] {
-        for chunk_mib in [8, 16] {
-            let mut options = options(args, Variant::Auto, Arithmetic::Auto, transfer);
-            options.chunk_bytes = chunk_mib << 20;
-            if let Some(engine) = make(&options) {
-                run(&format!("{transfer:?}, {chunk_mib} MiB chunks"), &engine)?;
-            }
+    let (staged, mapped) = (Transfer::Staged, Transfer::Mapped);
+    for (transfer, chunk_mib) in [(mapped, 16), (mapped, 32), (mapped, 8), (staged, 16)] {
+        let mut options = options(args, Variant::Auto, Arithmetic::Auto, transfer);
+        options.chunk_bytes = chunk_mib << 20;
+        if let Some(engine) = make(&options) {
+            run(&format!("{transfer:?}, {chunk_mib} MiB chunks"), &engine)?;
         }
     }
     Ok(())
