@@ -154,7 +154,7 @@ fn measure_build(record: &mut Record, case: &Case, rounds: usize) -> Result<Inde
     Ok(index)
 }
 
-/// Saving, beside writing the same bytes to the same disk.
+/// Saving, beside writing the same bytes to the same disk; while the old file is there, too, as a save replaces it whole.
 fn measure_save(record: &mut Record, case: &Case, index: &Index, file: &Path, rounds: usize) -> Result<()> {
     let mut laps = [Vec::new(), Vec::new()];
     let beside = file.with_extension("copy");
@@ -163,11 +163,12 @@ fn measure_save(record: &mut Record, case: &Case, index: &Index, file: &Path, ro
         saved?;
         laps[0].push(lap.wall);
         let bytes = std::fs::read(file)?;
-        let _ = std::fs::remove_file(&beside);
+        let new = file.with_extension("new");
         let (lap, written) = time(|| -> std::io::Result<()> {
-            let mut file = File::create(&beside)?;
+            let mut file = File::create(&new)?;
             file.write_all(&bytes)?;
-            file.sync_all()
+            file.sync_all()?;
+            std::fs::rename(&new, &beside)
         });
         written?;
         laps[1].push(lap.wall);
