@@ -1,6 +1,7 @@
 //! The CPU engine against its targets: two rivals in the same run, shares, single calls, memory, build rate.
 
 use crate::allocations;
+use crate::contestants::{Size, check, compared_rate, engine, rows, table};
 use crate::peers::PathTable;
 use crate::peers::flat::FlatTable;
 use crate::peers::maps::HashbrownMap;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use warpath_core::index::Plan;
 use warpath_core::namespace::ListBuilder;
-use warpath_core::{Engine, FileType, INVALID_INODE, Index, InodeId, Options, Outcomes, PathBatch, Tables};
+use warpath_core::{Engine, FileType, INVALID_INODE, Index, InodeId, Options, PathBatch, Tables};
 use warpath_engine_cpu::CpuEngine;
 use warpath_workload::stopwatch::{Contestant, Laps, median, race, time};
 use warpath_workload::{Mix, Order, PathSet};
@@ -53,14 +54,6 @@ enum Part {
     Build,
     /// One path a call.
     Single,
-}
-
-/// How much is measured.
-struct Size {
-    rounds: usize,
-    /// Paths of a set, and of a round.
-    set: usize,
-    window: usize,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -218,32 +211,6 @@ fn targets_over_rivals(key: &str) -> (Option<Target>, Option<Target>) {
     }
 }
 
-/// What a contestant is compared by: processor time on one thread, which a busy machine does not lengthen by waiting, and
-/// wall time on all.
-fn compared_rate(key: &str, laps: &Laps) -> f64 {
-    if key.contains(".1.") { laps.thread_rate() } else { laps.rate() }
-}
-
-/// A row a contestant; the first one is warpath.
-fn rows(record: &mut Record, key: &str, what: &str, laps: &[Laps]) {
-    for (i, lap) in laps.iter().enumerate() {
-        let million = |rate: f64| format_value(rate / 1e6);
-        let name = lap.name.replace(", ", "_").replace(' ', "_");
-        let figure = format!("{key}.{name}");
-        let rate = compared_rate(&figure, lap);
-        let times =
-            if i == 0 { String::new() } else { format!("{:.1}x", compared_rate(&figure, &laps[0]) / rate) };
-        record.line(format!(
-            "| {what}: {} | {} | {} | {} | {times} |",
-            lap.name,
-            million(rate),
-            million(lap.rate()),
-            million(lap.best_rate())
-        ));
-        record.add(figure, format!("{what}: {}", lap.name), rate / 1e6, "M paths/s", None);
-    }
-}
-
 fn ratio(
     record: &mut Record,
     key: &str,
@@ -254,68 +221,6 @@ fn ratio(
 ) {
     let value = compared_rate(key, a) / compared_rate(key, b);
     record.add(key, format!("{}: {what}", tree.title), value, "x", target);
-}
-
-/// The paths of a round: not those of the round before, nor those that another contestant has just read.
-fn window(set: &PathSet, size: &Size, round: usize, contestant: usize) -> std::ops::Range<usize> {
-    let n_windows = set.len() / size.window;
-    let first = (round * 7 + contestant * 3) % n_windows * size.window;
-    first..first + size.window
-}
-
-fn engine<'a>(
-    name: &str,
-    engine: &'a CpuEngine,
-    tree: &'a Tree,
-    options: Options,
-    set: &'a PathSet,
-    size: &'a Size,
-    number: usize,
-) -> Result<Contestant<'a>> {
-    let plan = tree.index.plan(&options)?;
-    let tables = tree.index.tables();
-    let mut outcomes = Outcomes::with_len(size.window);
-    Ok(Contestant::new(name, size.window, move |round| {
-        let window = window(set, size, round, number);
-        let batch = set.batch().slice(window.clone());
-        let (lap, result) = time(|| engine.resolve(tables, &plan, &batch, outcomes.as_mut()));
-        assert!(result.is_ok(), "{result:?}");
-        check(set, window.clone(), outcomes.inodes());
-        assert_eq!(outcomes.statuses(), &set.expected().statuses()[window], "a wrong status");
-        lap
-    }))
-}
-
-fn table<'a>(
-    name: &str,
-    table: &'a impl PathTable,
-    set: &'a PathSet,
-    size: &'a Size,
-    number: usize,
-    all_threads: bool,
-) -> Contestant<'a> {
-    let mut inodes = vec![INVALID_INODE; size.window];
-    Contestant::new(name, size.window, move |round| {
-        let window = window(set, size, round, number);
-        let batch = set.batch().slice(window.clone());
-        let (lap, ()) = time(|| {
-            if all_threads {
-                table.look_up_on_all_threads(&batch, &mut inodes);
-            } else {
-                table.look_up(&batch, &mut inodes);
-            }
-        });
-        check(set, window, &inodes);
-        lap
-    })
-}
-
-fn check(set: &PathSet, window: std::ops::Range<usize>, inodes: &[InodeId]) {
-    let expected = &set.expected().inodes()[window.clone()];
-    if let Some(i) = (0..inodes.len()).find(|&i| inodes[i] != expected[i]) {
-        let path = String::from_utf8_lossy(set.batch().get(window.start + i)).into_owned();
-        panic!("a wrong answer for {path}: {} instead of {}", inodes[i], expected[i]);
-    }
 }
 
 /// Bytes an entry. DESIGN 4's limits are for names of Debian's mean length.

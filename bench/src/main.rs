@@ -5,12 +5,15 @@
 //! | `api` | `GpuFilesystem` and the batcher against their targets |
 //! | `core` | the CPU engine against its targets: two rivals in the same run, memory, build rate |
 //! | `files` | index files, scans and the whole command against their targets |
+//! | `peers` | warpath beside what else people use: maps, the kernel, whole processes, data tools |
 //! | `instructions` | instructions a path of the CPU engine, held to bounds |
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod allocations;
 mod api;
+mod contest;
+mod contestants;
 mod core;
 mod files;
 mod instructions;
@@ -38,6 +41,8 @@ enum Command {
     Core(core::Arguments),
     /// Index files, scans and the whole command against their targets.
     Files(files::Arguments),
+    /// warpath beside what else people use, on the same paths.
+    Peers(contest::Arguments),
     /// Instructions a path of the hot path, held to their bounds; needs valgrind.
     Instructions(instructions::Arguments),
     /// What `instructions` counts.
@@ -50,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Command::Api(arguments) => api::run(&arguments),
         Command::Core(arguments) => core::run(&arguments),
         Command::Files(arguments) => files::run(&arguments),
+        Command::Peers(arguments) => contest::run(&arguments),
         Command::Instructions(arguments) => instructions::run(&arguments),
         Command::HotPath(arguments) => instructions::hot_path(&arguments),
     }

@@ -114,21 +114,27 @@ pub fn format_value(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// Machine, commit, command, date.
+/// Machine, driver, commit, command, date: what is known of them.
 fn header() -> String {
     let dirty = if output("git", &["status", "--porcelain", "-uno"]).is_empty() { "" } else { ", changed" };
+    let head = || format!("{}{dirty}", output("git", &["rev-parse", "--short=12", "HEAD"]));
     let command: Vec<String> = std::env::args().skip(1).collect();
-    [
-        format!("machine: {}", machine()),
-        format!("kernel: {}", output("uname", &["-sr"])),
-        format!("compiler: {}", output("rustc", &["--version"])),
-        format!("commit: {}{dirty}", output("git", &["rev-parse", "--short=12", "HEAD"])),
-        format!("command: cargo run --release -p warpath-bench -- {}", command.join(" ")),
-        format!("date: {}", output("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
-        format!("load: {}", read("/proc/loadavg")),
-    ]
-    .join("\n")
-        + "\n"
+    let lines = [
+        ("machine", machine()),
+        ("gpu", output("nvidia-smi", &["--query-gpu=name,driver_version", "--format=csv,noheader"])),
+        ("kernel", output("uname", &["-sr"])),
+        ("compiler", output("rustc", &["--version"])),
+        // A machine that has only the binary is told the commit.
+        ("commit", std::env::var("WARPATH_COMMIT").unwrap_or_else(|_| head())),
+        ("command", format!("cargo run --release -p warpath-bench -- {}", command.join(" "))),
+        ("date", output("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
+        ("load", read("/proc/loadavg")),
+    ];
+    lines
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| format!("{name}: {value}\n"))
+        .collect()
 }
 
 fn machine() -> String {

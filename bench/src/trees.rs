@@ -1,8 +1,9 @@
 //! The trees that are measured, each with an index and the paths of all its entries.
 
-use anyhow::{Context, Result};
-use std::path::Path;
+use anyhow::{Context, Result, ensure};
+use std::path::{Path, PathBuf};
 use warpath_core::{Index, InodeId, Namespace};
+use warpath_sources::live::ScanOptions;
 use warpath_workload::{Listed, Mix, PathSet, Paths, Synthetic, add_links};
 
 /// A tree, its index, and how its paths are drawn.
@@ -30,6 +31,14 @@ impl Tree {
         Tree::new(key.to_owned(), title.to_owned(), namespace, Box::new(listed))
     }
 
+    /// The tree of a scanned directory, under the host's paths and with the host's inode numbers.
+    pub fn scanned(key: &str, root: &Path) -> Result<Tree> {
+        let scan = warpath_sources::live::scan(root, &ScanOptions::default())?;
+        let paths = Listed::of_namespace(&scan.namespace);
+        let title = format!("{} of this machine", root.display());
+        Ok(Tree { key: key.to_owned(), title, index: Index::build(scan.namespace)?, paths: Box::new(paths) })
+    }
+
     fn new(key: String, title: String, mut namespace: Namespace, paths: Box<dyn Paths>) -> Result<Tree> {
         add_links(&mut namespace);
         namespace.shrink_to_fit();
@@ -52,6 +61,64 @@ impl Tree {
         }
         paths.bytes.shrink_to_fit();
         paths
+    }
+}
+
+/// A tree by its name on the command line, and where its data lie.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Choice {
+    /// kN (synthetic, 2^N entries), debian, usr (a scan of --root) or history (a repository's).
+    #[arg(long, default_value = "k20")]
+    tree: String,
+    /// A path a line, from bench/data/debian-main.sh.
+    #[arg(long, default_value = "bench/data/debian-main.txt")]
+    debian: PathBuf,
+    /// What bench/data/git-history.sh wrote: NAME-tree.txt are the paths of the newest commit, NAME-history.txt those that commits
+    /// name, in their order.
+    #[arg(long, default_value = "bench/data/git")]
+    history: PathBuf,
+    /// The directory that is scanned for `usr`.
+    #[arg(long, default_value = "/usr")]
+    root: PathBuf,
+}
+
+impl Choice {
+    /// The tree, and `n` paths to ask for: drawn at random, but in their own order and number for a history.
+    pub fn load(&self, n: usize) -> Result<(Tree, PathSet)> {
+        let tree = match &*self.tree {
+            "debian" => {
+                ensure!(
+                    self.debian.exists(),
+                    "{}: missing; bench/data/debian-main.sh makes it",
+                    self.debian.display()
+                );
+                Tree::listed("debian", "every path of Debian's main", &self.debian)?
+            }
+            "usr" => Tree::scanned("usr", &self.root)?,
+            "history" => return self.load_history(),
+            name => {
+                let k = name.strip_prefix('k').and_then(|k| k.parse().ok());
+                let k = k.with_context(|| format!("--tree {name}: there are kN, debian, usr and history"))?;
+                Tree::synthetic(k, 42)?
+            }
+        };
+        let set = tree.draw(&Mix::default(), n, 1)?;
+        Ok((tree, set))
+    }
+
+    fn load_history(&self) -> Result<(Tree, PathSet)> {
+        let file = |part: &str| PathBuf::from(format!("{}-{part}.txt", self.history.display()));
+        let (list, mentions) = (file("tree"), file("history"));
+        ensure!(list.exists(), "{}: missing; bench/data/git-history.sh makes it", list.display());
+        let tree = Tree::listed("history", "the newest commit of a git history", &list)?;
+        let lines = std::fs::read(&mentions).with_context(|| format!("reading {}", mentions.display()))?;
+        let set = PathSet::from_lines(&lines, tree.index.namespace())?;
+        Ok((tree, set))
+    }
+
+    /// Short name, for a record's.
+    pub fn name(&self) -> &str {
+        &self.tree
     }
 }
 

@@ -3,11 +3,33 @@
 //! Two forms, both invisible to readers:
 //! - `35 <!-- record: FILE KEY -->`: the last number before the mark is KEY's in FILE (CSV), rounded as shown;
 //! - `<!-- record: FILE -->` up to `<!-- /record -->`: every table row between them is a line of FILE.
+//!
+//! A table that shows rates or times without either is an error, unless `<!-- quoted: WHERE FROM -->` stands above it: figures of
+//! others, of targets, or of a record whose lines are not these.
 
 use std::path::{Path, PathBuf};
 
 const MARK: &str = "<!-- record: ";
 const END: &str = "<!-- /record -->";
+const QUOTED: &str = "<!-- quoted: ";
+
+/// What makes a number in a table a figure: a unit of speed or of short times behind it.
+const UNITS: [&str; 14] = [
+    "M/s",
+    "G/s",
+    "k/s",
+    "GB/s",
+    "MB/s",
+    "M paths/s",
+    "G paths/s",
+    "paths/s",
+    "entries/s",
+    "lines/s",
+    "ns",
+    "us",
+    "ms",
+    "x",
+];
 
 #[test]
 fn figures_equal_the_records_they_cite() {
@@ -32,10 +54,25 @@ fn check(page: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Vec<Strin
     let mut wrong = Vec::new();
     let mut rows_of: Option<(String, String)> = None;
     let mut in_code = false;
+    let mut is_quoted = false;
+    let mut header = String::new();
     for (number, line) in page.lines().enumerate() {
         in_code ^= line.starts_with("```");
         if in_code {
             continue;
+        }
+        is_quoted =
+            line.starts_with(QUOTED) && line.len() > QUOTED.len() + 4 || is_quoted && line.starts_with('|');
+        if line.starts_with('|') {
+            let is_marked = is_quoted || rows_of.is_some() || line.contains(MARK);
+            if !is_marked && has_figure(&header, line) {
+                wrong.push(format!("line {}: figures without a record or a source: {line}", number + 1));
+            }
+            if header.is_empty() {
+                line.clone_into(&mut header);
+            }
+        } else {
+            header.clear();
         }
         if line.trim() == END {
             rows_of = None;
@@ -58,6 +95,23 @@ fn check(page: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Vec<Strin
     }
     wrong.extend(rows_of.map(|(file, _)| format!("{file}: no {END} behind the rows")));
     wrong
+}
+
+/// Whether a row of a table shows a measured figure: a number with such a unit behind it, or a number in a column of such a unit.
+fn has_figure(header: &str, row: &str) -> bool {
+    let is_number = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit());
+    let is_unit = |text: &str| UNITS.contains(&text);
+    let in_cell = |cell: &str| {
+        let words: Vec<&str> = cell.split([' ', ',', '(', ')']).filter(|word| !word.is_empty()).collect();
+        words.windows(2).any(|pair| is_number(pair[0]) && is_unit(pair[1]))
+            || words.windows(3).any(|three| is_number(three[0]) && is_unit(&three[1..].join(" ")))
+    };
+    let measures = |title: &str| title.split([' ', ',']).any(is_unit);
+    let mut titles = header.split('|').map(str::trim);
+    row.split('|').map(str::trim).any(|cell| {
+        let is_alone = cell.trim_matches('*').parse::<f64>().is_ok();
+        in_cell(cell) || titles.next().is_some_and(|title| measures(title) && is_alone)
+    })
 }
 
 fn check_number(text: &str, record: &str, key: &str) -> Result<(), String> {
@@ -92,4 +146,27 @@ fn a_figure_that_differs_is_seen() {
     assert_eq!(errors("<!-- record: r.csv -->\n| row | 1 |\n<!-- /record -->\n| other |"), 0);
     assert_eq!(errors("<!-- record: r.csv -->\n| row | 2 |\n<!-- /record -->"), 1);
     assert_eq!(errors("<!-- record: r.csv -->\n| row | 1 |"), 1);
+}
+
+#[test]
+fn a_table_of_figures_without_a_record_is_seen() {
+    let read = |_: &str| Ok("| a | 7 |\n".to_owned());
+    let errors = |page: &str| check(page, &read).len();
+    for figures in [
+        "| way | rate |\n|---|---|\n| a | 7.5 M paths/s |",
+        "| way | M paths/s |\n|---|---|\n| a | 7 |",
+        "| way | time |\n|---|---|\n| a | 12 (15) us mapped |",
+        "| way | faster |\n|---|---|\n| a | 2.5 x |",
+    ] {
+        assert_eq!(errors(figures), 1, "{figures}");
+        assert_eq!(errors(&format!("<!-- quoted: DESIGN 7 -->\n{figures}")), 0, "{figures}");
+        assert_eq!(errors(&format!("<!-- quoted: -->\n{figures}")), 1, "{figures}");
+        assert_eq!(errors(&format!("<!-- quoted: DESIGN 7 -->\ntext\n\n{figures}")), 1, "{figures}");
+    }
+    assert_eq!(errors("| way | M paths/s |\n|---|---|\n| a | 7 <!-- record: r.csv k --> |"), 1);
+    assert_eq!(errors("<!-- record: r.txt -->\n| a | 7 |\n<!-- /record -->"), 0);
+    assert_eq!(
+        errors("| setting | default |\n|---|---|\n| `timeout` | 0 |\n| size | 65,536 paths, 8 bytes |"),
+        0
+    );
 }

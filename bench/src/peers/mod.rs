@@ -1,7 +1,10 @@
 //! What else a program could look paths up with, set up as its own docs advise.
 
+pub mod automaton;
 pub mod flat;
 pub mod maps;
+pub mod sorted;
+pub mod uring;
 
 use rayon::prelude::*;
 use warpath_core::{InodeId, PathBatch};

@@ -47,6 +47,13 @@ pub struct Chosen {
     pub batch_bytes: usize,
 }
 
+/// What copies reach between the host's memory and an engine's own device, in bytes a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeviceCopies {
+    pub to_device: f64,
+    pub from_device: f64,
+}
+
 /// The CPU works on a block while it is in a core's cache: read, split, resolved and printed. 1 MiB took a
 /// quarter longer, 4 MiB as well. Each thread has a block of its own, so that none need be large.
 const CPU_BATCH: usize = 256 << 10;
@@ -59,39 +66,58 @@ const GPU_BATCH: usize = 16 << 20;
 ///
 /// Fails where it was asked for by name and can't run here.
 pub fn choose(name: &EngineName) -> Result<Chosen, EngineError> {
-    let cpu = |why| Chosen { engine: Box::new(CpuEngine::new()), why, batch_bytes: CPU_BATCH };
+    open(name, false).map(|(chosen, _)| chosen)
+}
+
+/// As [`choose`], and measures the copies to and from the engine's device, where it has one.
+pub fn choose_and_measure(name: &EngineName) -> Result<(Chosen, Option<DeviceCopies>), EngineError> {
+    open(name, true)
+}
+
+type Opened = (Chosen, Option<DeviceCopies>);
+
+fn open(name: &EngineName, measured: bool) -> Result<Opened, EngineError> {
+    let cpu = |why| (Chosen { engine: Box::new(CpuEngine::new()), why, batch_bytes: CPU_BATCH }, None);
     Ok(match name {
         EngineName::Auto => cpu("the fastest for paths that come from a file"),
         EngineName::Cpu => cpu("asked for"),
-        EngineName::Wgpu(adapter) => wgpu(adapter.as_deref())?,
-        EngineName::Cuda(words) => cuda(words.as_deref())?,
+        EngineName::Wgpu(adapter) => wgpu(adapter.as_deref(), measured)?,
+        EngineName::Cuda(words) => cuda(words.as_deref(), measured)?,
     })
 }
 
 #[cfg(feature = "wgpu")]
-fn wgpu(adapter: Option<&str>) -> Result<Chosen, EngineError> {
+fn wgpu(adapter: Option<&str>, measured: bool) -> Result<Opened, EngineError> {
     use warpath_engine_wgpu::{WgpuEngine, WgpuOptions};
+    /// Enough for the rate to stand still.
+    const COPIED: u64 = 128 << 20;
     let options = WgpuOptions { adapter: adapter.map(str::to_owned), ..WgpuOptions::default() };
     let engine = Box::new(WgpuEngine::new(&options)?);
-    Ok(Chosen { engine, why: "asked for", batch_bytes: GPU_BATCH })
+    let rates = measured.then(|| engine.copy_rates(COPIED)).transpose()?;
+    let copies =
+        rates.map(|rates| DeviceCopies { to_device: rates.to_device, from_device: rates.from_device });
+    Ok((Chosen { engine, why: "asked for", batch_bytes: GPU_BATCH }, copies))
 }
 
 #[cfg(not(feature = "wgpu"))]
-fn wgpu(_adapter: Option<&str>) -> Result<Chosen, EngineError> {
+fn wgpu(_adapter: Option<&str>, _measured: bool) -> Result<Opened, EngineError> {
     let reason = "this build has none; build with --features wgpu".to_owned();
     Err(EngineError::Unavailable { engine: "wgpu", reason })
 }
 
 #[cfg(feature = "cuda")]
-fn cuda(words: Option<&str>) -> Result<Chosen, EngineError> {
+fn cuda(words: Option<&str>, measured: bool) -> Result<Opened, EngineError> {
     use warpath_engine_cuda::{CudaEngine, CudaOptions};
     let options = words.map_or_else(|| Ok(CudaOptions::default()), CudaOptions::from_words)?;
     let engine = Box::new(CudaEngine::with_options(&options)?);
-    Ok(Chosen { engine, why: "asked for", batch_bytes: GPU_BATCH })
+    let rates = measured.then(|| engine.measure_copies(5)).transpose()?;
+    let copies =
+        rates.map(|rates| DeviceCopies { to_device: rates.to_device, from_device: rates.from_device });
+    Ok((Chosen { engine, why: "asked for", batch_bytes: GPU_BATCH }, copies))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(_words: Option<&str>) -> Result<Chosen, EngineError> {
+fn cuda(_words: Option<&str>, _measured: bool) -> Result<Opened, EngineError> {
     let reason = "this build has none; build with --features cuda".to_owned();
     Err(EngineError::Unavailable { engine: "cuda", reason })
 }

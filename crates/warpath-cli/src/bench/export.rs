@@ -6,12 +6,11 @@ use std::fmt::Write as _;
 /// A line a point.
 pub fn csv(measured: &Measured) -> String {
     let mut text =
-        String::from("engine,paths,batch,paths_per_s,p50_ns,p99_ns,batches,bytes_per_path,share_of_memory\n");
+        String::from("engine,paths,batch,paths_per_s,p50_ns,p99_ns,batches,bytes_per_path,share_of_limit\n");
     for point in &measured.measurements.points {
-        let share = measured.measurements.share_of_memory(point);
         let _ = writeln!(
             text,
-            "{},\"{}\",{},{:.0},{},{},{},{:.1},{share:.4}",
+            "{},\"{}\",{},{:.0},{},{},{},{:.1},{:.4}",
             point.engine,
             point.case,
             point.batch,
@@ -20,6 +19,7 @@ pub fn csv(measured: &Measured) -> String {
             point.p99.as_nanos(),
             point.batches,
             point.bytes_per_path,
+            point.share_of_limit,
         );
     }
     text
@@ -28,14 +28,19 @@ pub fn csv(measured: &Measured) -> String {
 /// One object: the tree, the engines, the points, single calls against batches, crossovers.
 pub fn json(measured: &Measured) -> String {
     let measurements = &measured.measurements;
-    let engines = measured
-        .engines
-        .iter()
-        .map(|(name, device)| format!("{{\"name\":{},\"device\":{}}}", string(name), string(device)));
+    let engines = measured.engines.iter().map(|engine| {
+        format!(
+            "{{\"name\":{},\"device\":{},\"limit\":{},\"limit_bytes_per_s\":{:.0}}}",
+            string(&engine.name),
+            string(&engine.device),
+            string(engine.limit.name()),
+            engine.limit.bytes_per_s
+        )
+    });
     let points = measurements.points.iter().map(|point| {
         format!(
             "{{\"engine\":{},\"paths\":{},\"batch\":{},\"paths_per_s\":{:.0},\"p50_ns\":{},\"p99_ns\":{},\
-             \"batches\":{},\"bytes_per_path\":{:.1},\"share_of_memory\":{:.4}}}",
+             \"batches\":{},\"bytes_per_path\":{:.1},\"share_of_limit\":{:.4}}}",
             string(&point.engine),
             string(&point.case),
             point.batch,
@@ -44,7 +49,7 @@ pub fn json(measured: &Measured) -> String {
             point.p99.as_nanos(),
             point.batches,
             point.bytes_per_path,
-            measurements.share_of_memory(point),
+            point.share_of_limit,
         )
     });
     let singles = measurements.singles.iter().map(|single| {
@@ -61,10 +66,9 @@ pub fn json(measured: &Measured) -> String {
         .into_iter()
         .map(|(from, engine)| format!("{{\"from_batch\":{from},\"engine\":{}}}", string(engine)));
     format!(
-        "{{\"tree\":{},\"copy_bytes_per_s\":{:.0},\"notes\":[{}],\n\"engines\":[{}],\n\"points\":[\n{}],\n\
+        "{{\"tree\":{},\"notes\":[{}],\n\"engines\":[{}],\n\"points\":[\n{}],\n\
          \"single_against_batch\":[{}],\n\"fastest\":[{}]}}\n",
         string(&measured.tree),
-        measurements.copy_bytes_per_s,
         joined(measured.notes.iter().map(|note| string(note)), ","),
         joined(engines, ","),
         joined(points, ",\n"),

@@ -1,6 +1,6 @@
 //! One HTML file with everything in it: no script, no font, no image from elsewhere.
 
-use super::measure::Measured;
+use super::measure::{Measured, MeasuredEngine};
 use super::plot::{Plot, Series, escape};
 use super::table::{duration, rate};
 use std::fmt::Write as _;
@@ -8,24 +8,24 @@ use std::fmt::Write as _;
 /// Colours on paper and in the dark: each pair keeps a contrast of 3 : 1 or more with its background.
 const STYLE: &str = "
 :root{color-scheme:light dark;--back:#fff;--text:#1b1f24;--soft:#57606a;--grid:#d8dee4;
---c0:#0550ae;--c1:#b3540a;--c2:#116329;--c3:#8250df;--c4:#a40e26;--c5:#6e5600;--c6:#57606a}
+--c0:#0550ae;--c1:#b3540a;--c2:#116329;--c3:#8250df;--c4:#a40e26;--c5:#6e5600}
 @media(prefers-color-scheme:dark){:root{--back:#0d1117;--text:#e6edf3;--soft:#9aa4af;--grid:#30363d;
---c0:#6cb6ff;--c1:#f0a45d;--c2:#6bc46d;--c3:#c297ff;--c4:#ff938a;--c5:#daaa3f;--c6:#9aa4af}}
+--c0:#6cb6ff;--c1:#f0a45d;--c2:#6bc46d;--c3:#c297ff;--c4:#ff938a;--c5:#daaa3f}}
 body{margin:2rem auto;max-width:60rem;padding:0 1rem;background:var(--back);color:var(--text);font:16px/1.5 system-ui,sans-serif}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.5rem}p,li{max-width:46rem}
 figure{margin:1.5rem 0}figcaption{font-weight:600;margin-bottom:.4rem}
 figure>svg{width:100%;height:auto}svg text{fill:var(--soft);font:12px system-ui,sans-serif}
 .grid{stroke:var(--grid);fill:none}.line{fill:none;stroke:currentColor;stroke-width:2}
 .mark{fill:currentColor;stroke:var(--back)}
-.c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}.c4{color:var(--c4)}.c5{color:var(--c5)}.c6{color:var(--c6)}
-.c1 .line{stroke-dasharray:7 3}.c2 .line{stroke-dasharray:2 3}.c3 .line{stroke-dasharray:9 3 2 3}.c6 .line{stroke-dasharray:1 4;stroke-width:1.5}
+.c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}.c4{color:var(--c4)}.c5{color:var(--c5)}
+.c1 .line{stroke-dasharray:7 3}.c2 .line{stroke-dasharray:2 3}.c3 .line{stroke-dasharray:9 3 2 3}.limit.line.line{stroke-dasharray:1 4;stroke-width:1.5}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;font-size:.9rem;margin:.3rem 0}
 .legend svg{width:34px;height:12px;margin-right:.4rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
 th,td{padding:.25rem .8rem;border-bottom:1px solid var(--grid);text-align:right;white-space:nowrap}
 th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}th{color:var(--soft);font-weight:600}
-@media print{:root{--back:#fff;--text:#000;--soft:#333;--grid:#bbb;--c0:#0550ae;--c1:#b3540a;--c2:#116329;--c3:#8250df;--c4:#a40e26;--c5:#6e5600;--c6:#333}
-body{margin:0;max-width:none;font-size:11pt}figure,tr{break-inside:avoid}thead{display:table-header-group}}
+@media print{:root{--back:#fff;--text:#000;--soft:#333;--grid:#bbb;--c0:#0550ae;--c1:#b3540a;--c2:#116329;--c3:#8250df;--c4:#a40e26;--c5:#6e5600}
+body{margin:0;max-width:none;font-size:11pt}figure,tr{break-inside:avoid}h2,h2+p{break-after:avoid}thead{display:table-header-group}}
 ";
 
 /// The report.
@@ -36,14 +36,18 @@ pub fn render(measured: &Measured) -> String {
          <h1>warpath bench: {}</h1>\n<ul>\n",
         escape(&measured.tree)
     );
-    for (name, device) in &measured.engines {
-        let _ = writeln!(page, "<li>engine <b>{}</b>: {}</li>", escape(name), escape(device));
+    for engine in &measured.engines {
+        let (name, device, limit) = (escape(&engine.name), escape(&engine.device), engine.limit);
+        let rate = limit.bytes_per_s / 1e9;
+        let _ = writeln!(
+            page,
+            "<li>engine <b>{name}</b>: {device}; its limit, {}: {rate:.1} GB/s</li>",
+            limit.name()
+        );
     }
     for note in &measured.notes {
         let _ = writeln!(page, "<li>{}</li>", escape(note));
     }
-    let copy = measured.measurements.copy_bytes_per_s / 1e9;
-    let _ = writeln!(page, "<li>memory copy of this machine, read and written: {copy:.1} GB/s</li>");
     page.push_str("<li>every answer was checked</li>\n</ul>\n");
     for (heading, plot, text) in [
         ("Throughput", throughput(measured), "Random paths that exist, by the median batch."),
@@ -55,8 +59,9 @@ pub fn render(measured: &Measured) -> String {
         (
             "Roofline",
             roofline(measured),
-            "What a path moves is its text, its offset, a cache line of the table and its answer. The limit is this machine's copy \
-             rate; a device of its own has another.",
+            "On the processor a path moves its text, its offset, a cache line of the table and its answer, and the limit is the \
+             memory's copy rate. To a device it moves its text and its offset, and the limit is the copy from the host; who sends \
+             hashes instead of text can be above it. All limits are of this run.",
         ),
     ] {
         let _ = writeln!(page, "<h2>{heading}</h2><p>{text}</p>{}", plot.svg());
@@ -68,7 +73,7 @@ pub fn render(measured: &Measured) -> String {
 }
 
 fn throughput(measured: &Measured) -> Plot {
-    let series = measured.engines.iter().map(|(name, _)| {
+    let series = measured.engines.iter().map(|MeasuredEngine { name, .. }| {
         let points = measured.measurements.over_batches(name);
         Series::line(name, points.map(|point| (point.batch as f64, point.paths_per_s)).collect())
     });
@@ -82,7 +87,7 @@ fn throughput(measured: &Measured) -> Plot {
 
 fn latency(measured: &Measured) -> Plot {
     let mut series = Vec::new();
-    for (name, _) in &measured.engines {
+    for MeasuredEngine { name, .. } in &measured.engines {
         let line = |label: &str, of: &dyn Fn(&super::measure::Point) -> f64| {
             let points = measured.measurements.over_batches(name);
             Series::line(
@@ -102,12 +107,11 @@ fn latency(measured: &Measured) -> Plot {
 }
 
 fn roofline(measured: &Measured) -> Plot {
-    let measurements = &measured.measurements;
-    let large = || measurements.points.iter().filter(|point| point.case != "random");
+    let large = || measured.measurements.points.iter().filter(|point| point.case != "random");
     let mut series: Vec<Series> = measured
         .engines
         .iter()
-        .map(|(name, _)| Series {
+        .map(|MeasuredEngine { name, .. }| Series {
             is_scatter: true,
             ..Series::line(
                 format!("{name}, each kind of paths"),
@@ -118,17 +122,19 @@ fn roofline(measured: &Measured) -> Plot {
             )
         })
         .collect();
-    let (low, high) = large().fold((f64::INFINITY, 0.0_f64), |(low, high), point| {
-        (low.min(point.bytes_per_path), high.max(point.bytes_per_path))
-    });
-    let limit = |bytes: f64| (bytes, measurements.copy_bytes_per_s / bytes);
-    series.push(Series {
-        is_limit: true,
-        ..Series::line(
-            "copy rate of the memory",
-            if high > 0.0 { vec![limit(low), limit(high)] } else { vec![] },
-        )
-    });
+    for (number, engine) in measured.engines.iter().enumerate() {
+        let own = large().filter(|point| point.engine == engine.name).map(|point| point.bytes_per_path);
+        let (low, high) =
+            own.fold((f64::INFINITY, 0.0_f64), |(low, high), bytes| (low.min(bytes), high.max(bytes)));
+        let limit = |bytes: f64| (bytes, engine.limit.bytes_per_s / bytes);
+        series.push(Series {
+            limit_of: Some(number),
+            ..Series::line(
+                format!("{}: {}", engine.name, engine.limit.name()),
+                if high > 0.0 { vec![limit(low), limit(high)] } else { vec![] },
+            )
+        });
+    }
     Plot {
         title: "Paths a second over what a path moves".to_owned(),
         x: "bytes a path",
@@ -159,7 +165,7 @@ fn crossovers(measured: &Measured, page: &mut String) {
 fn points(measured: &Measured, page: &mut String) {
     page.push_str(
         "<h2>All figures</h2>\n<div class=\"scroll\"><table><thead><tr><th>engine</th><th>paths</th><th>batch</th><th>M \
-         paths/s</th><th>p50</th><th>p99</th><th>of the copy rate</th></tr></thead><tbody>\n",
+         paths/s</th><th>p50</th><th>p99</th><th>of its limit</th></tr></thead><tbody>\n",
     );
     for point in &measured.measurements.points {
         let _ = writeln!(
@@ -171,7 +177,7 @@ fn points(measured: &Measured, page: &mut String) {
             rate(point.paths_per_s),
             duration(point.p50),
             duration(point.p99),
-            100.0 * measured.measurements.share_of_memory(point)
+            100.0 * point.share_of_limit
         );
     }
     page.push_str("</tbody></table></div>\n");

@@ -17,7 +17,10 @@ const MAX_BATCHES: usize = 20_000;
 const SET_PATHS: usize = 1 << 20;
 
 /// What a path moves in memory beside its text: its offset, a cache line of the table, its answer.
-const BYTES_BESIDE_TEXT: f64 = (size_of::<u32>() + 64 + 5) as f64;
+const IN_MEMORY_BESIDE_TEXT: f64 = (size_of::<u32>() + 64 + 5) as f64;
+
+/// What a path moves to a device beside its text: its offset.
+const TO_DEVICE_BESIDE_TEXT: f64 = size_of::<u32>() as f64;
 
 /// Bytes that are copied to measure the memory.
 const COPY_BYTES: usize = 256 << 20;
@@ -36,6 +39,42 @@ impl Case {
     }
 }
 
+/// An engine, and the copy rate that bounds it.
+pub struct Measurable {
+    pub name: String,
+    pub engine: Box<dyn Engine>,
+    pub limit: Limit,
+}
+
+/// A copy rate of this run, and what a path moves at it beside its text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limit {
+    pub bytes_per_s: f64,
+    /// Whether it is the copy from the host to a device, and not the memory's.
+    pub is_to_device: bool,
+}
+
+impl Limit {
+    /// Of what runs on this machine's processors.
+    pub fn of_memory(bytes_per_s: f64) -> Limit {
+        Limit { bytes_per_s, is_to_device: false }
+    }
+
+    /// Of what takes paths to a device.
+    pub fn of_copy_to_device(bytes_per_s: f64) -> Limit {
+        Limit { bytes_per_s, is_to_device: true }
+    }
+
+    /// For people.
+    pub fn name(&self) -> &'static str {
+        if self.is_to_device { "copy to the device" } else { "memory copy, read and written" }
+    }
+
+    fn bytes_per_path(&self, mean_length: f64) -> f64 {
+        mean_length + if self.is_to_device { TO_DEVICE_BESIDE_TEXT } else { IN_MEMORY_BESIDE_TEXT }
+    }
+}
+
 /// A figure with all that belongs to it.
 pub struct Point {
     pub engine: String,
@@ -46,8 +85,10 @@ pub struct Point {
     pub p50: Duration,
     pub p99: Duration,
     pub batches: usize,
-    /// Text, offset, cache line and answer of a mean path.
+    /// What a mean path moves at the engine's limit.
     pub bytes_per_path: f64,
+    /// The share of the limit that this is.
+    pub share_of_limit: f64,
 }
 
 /// One call a path against one call for all.
@@ -62,36 +103,40 @@ pub struct SingleAgainstBatch {
 pub struct Measurements {
     pub points: Vec<Point>,
     pub singles: Vec<SingleAgainstBatch>,
-    /// Bytes a second that all threads read and write together when they copy memory.
-    pub copy_bytes_per_s: f64,
     random: PathSet,
 }
 
 /// What the reports tell.
 pub struct Measured {
     pub tree: String,
-    /// Name and device.
-    pub engines: Vec<(String, String)>,
+    pub engines: Vec<MeasuredEngine>,
     pub notes: Vec<String>,
     pub measurements: Measurements,
+}
+
+/// An engine in the reports.
+pub struct MeasuredEngine {
+    pub name: String,
+    pub device: String,
+    pub limit: Limit,
 }
 
 impl Measurements {
     pub fn new(tree: &Tree, max_batch: usize) -> Result<Measurements> {
         let n_paths = (2 * max_batch).clamp(max_batch, max_batch.max(SET_PATHS));
         let random = PathSet::draw(&*tree.paths, &Mix::default(), n_paths, 1)?;
-        Ok(Measurements { points: vec![], singles: vec![], copy_bytes_per_s: copy_rate(), random })
+        Ok(Measurements { points: vec![], singles: vec![], random })
     }
 
     /// Measures a case until the time is over.
     pub fn measure(
         &mut self,
         tree: &Tree,
-        name: &str,
-        engine: &dyn Engine,
+        measurable: &Measurable,
         case: &Case,
         budget: Duration,
     ) -> Result<()> {
+        let Measurable { name, engine, limit } = measurable;
         let own;
         let set = if case.mix == Mix::default() {
             &self.random
@@ -116,15 +161,18 @@ impl Measurements {
         }
         let times = &times[1..];
         let p50 = percentile(times.iter().copied(), 0.5);
+        let paths_per_s = case.batch as f64 / p50.as_secs_f64();
+        let bytes_per_path = limit.bytes_per_path(set.mean_length());
         self.points.push(Point {
-            engine: name.to_owned(),
+            engine: name.clone(),
             case: case.name.clone(),
             batch: case.batch,
-            paths_per_s: case.batch as f64 / p50.as_secs_f64(),
+            paths_per_s,
             p50,
             p99: percentile(times.iter().copied(), 0.99),
             batches: times.len(),
-            bytes_per_path: set.mean_length() + BYTES_BESIDE_TEXT,
+            bytes_per_path,
+            share_of_limit: paths_per_s * bytes_per_path / limit.bytes_per_s,
         });
         Ok(())
     }
@@ -133,8 +181,7 @@ impl Measurements {
     pub fn measure_single_against_batch(
         &mut self,
         tree: &Tree,
-        name: &str,
-        engine: &dyn Engine,
+        Measurable { name, engine, .. }: &Measurable,
         n_paths: usize,
         budget: Duration,
     ) -> Result<()> {
@@ -159,17 +206,12 @@ impl Measurements {
             check(name, &self.random, 0..n_paths, &outcomes)?;
         }
         self.singles.push(SingleAgainstBatch {
-            engine: name.to_owned(),
+            engine: name.clone(),
             n_paths,
             singles: percentile(single_times.into_iter(), 0.5),
             batch: percentile(batch_times.into_iter(), 0.5),
         });
         Ok(())
-    }
-
-    /// The share of the copy rate that a point's traffic is.
-    pub fn share_of_memory(&self, point: &Point) -> f64 {
-        point.paths_per_s * point.bytes_per_path / self.copy_bytes_per_s
     }
 
     /// The points of an engine over batch sizes.
@@ -212,7 +254,7 @@ fn check(engine: &str, set: &PathSet, window: std::ops::Range<usize>, outcomes: 
 }
 
 /// What all threads copy, read and written, by the best of some rounds.
-fn copy_rate() -> f64 {
+pub fn copy_rate() -> f64 {
     let from = vec![1_u8; COPY_BYTES];
     let mut to = vec![0_u8; COPY_BYTES];
     let piece = COPY_BYTES / rayon::current_num_threads().max(1);
@@ -228,4 +270,57 @@ fn copy_rate() -> f64 {
         .min()
         .unwrap_or_default();
     2.0 * COPY_BYTES as f64 / best.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use warpath_core::{EngineError, EngineInfo, OutcomesMut, Plan, Tables};
+    use warpath_engine_cpu::CpuEngine;
+
+    /// Answers as the CPU does, but for one path of a batch.
+    struct Wrong(fn(&mut OutcomesMut<'_>));
+
+    impl Engine for Wrong {
+        fn info(&self) -> EngineInfo {
+            EngineInfo { name: "wrong", device: "none".to_owned() }
+        }
+
+        fn resolve(
+            &self,
+            tables: &Tables,
+            plan: &Plan,
+            batch: &PathBatch<'_>,
+            mut out: OutcomesMut<'_>,
+        ) -> Result<(), EngineError> {
+            CpuEngine::new().resolve(tables, plan, batch, out.reborrow())?;
+            (self.0)(&mut out);
+            Ok(())
+        }
+    }
+
+    fn run(spoil: fn(&mut OutcomesMut<'_>)) -> [Result<()>; 2] {
+        let tree = Tree::synthetic(8).unwrap();
+        let limit = Limit::of_memory(1e9);
+        let measurable = Measurable { name: "wrong".to_owned(), engine: Box::new(Wrong(spoil)), limit };
+        let mut measurements = Measurements::new(&tree, 100).unwrap();
+        let case = Case::new("random", 100, Mix::default(), Options::default());
+        [
+            measurements.measure(&tree, &measurable, &case, Duration::ZERO),
+            measurements.measure_single_against_batch(&tree, &measurable, 100, Duration::ZERO),
+        ]
+    }
+
+    #[test]
+    fn a_wrong_answer_ends_the_run() {
+        assert!(run(|_| ()).iter().all(Result::is_ok));
+        let wrong_inode: fn(&mut OutcomesMut<'_>) = |out| *out.inodes.last_mut().unwrap() ^= 1;
+        let wrong_status: fn(&mut OutcomesMut<'_>) = |out| *out.statuses.last_mut().unwrap() = 1;
+        for spoil in [wrong_inode, wrong_status] {
+            for result in run(spoil) {
+                let error = result.unwrap_err().to_string();
+                assert!(error.contains("engine wrong gave"), "{error}");
+            }
+        }
+    }
 }

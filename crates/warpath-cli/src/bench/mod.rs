@@ -12,13 +12,14 @@ mod tree;
 use crate::engines::{self, EngineName};
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
-use measure::{Case, Measured, Measurements};
+use measure::{Case, Limit, Measurable, Measured, MeasuredEngine, Measurements};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 use tree::Tree;
-use warpath_core::{Engine, Options};
+use warpath_core::Options;
 use warpath_workload::{Mix, Order};
 
 /// Measure every engine of this machine
@@ -40,9 +41,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
 
-    /// Measure these engines only; all that run here by default
-    #[arg(long, value_name = "NAME")]
-    pub engine: Vec<EngineName>,
+    /// Measure this engine only (can be repeated), or all that run here, which is the default; each that does not is named
+    /// with the reason
+    #[arg(long, value_name = "NAME|all")]
+    pub engine: Vec<Wanted>,
 
     /// Largest batch
     #[arg(long, value_name = "N", default_value_t = 10_000_000)]
@@ -65,6 +67,21 @@ pub struct BenchArgs {
     pub html: Option<PathBuf>,
 }
 
+/// What `--engine` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    All,
+    One(EngineName),
+}
+
+impl FromStr for Wanted {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Wanted, String> {
+        if name == "all" { Ok(Wanted::All) } else { name.parse().map(Wanted::One) }
+    }
+}
+
 /// Paths of a batch that is large, for what is not measured over batch sizes.
 const LARGE: usize = 1 << 18;
 
@@ -81,7 +98,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     if tree.links.is_none() {
         notes.push("links: not measured, as only synthetic trees have known paths through links".to_owned());
     }
-    let report = Measured { tree: tree.title.clone(), engines: infos(&engines), notes, measurements };
+    let report = Measured { tree: tree.title.clone(), engines: measured(&engines), notes, measurements };
     std::io::stdout().lock().write_all(table::render(&report).as_bytes())?;
     for (file, text) in [
         (&args.csv, export::csv as fn(&Measured) -> String),
@@ -95,38 +112,52 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-type Named = (String, Box<dyn Engine>);
-
 /// The engines that run here, and a note for each that does not.
-fn engines_here(wanted: &[EngineName]) -> Result<(Vec<Named>, Vec<String>)> {
-    let mut here: Vec<Named> = Vec::new();
+fn engines_here(wanted: &[Wanted]) -> Result<(Vec<Measurable>, Vec<String>)> {
+    let all = wanted.is_empty() || wanted.contains(&Wanted::All);
+    let named = wanted.iter().filter_map(|wanted| match wanted {
+        Wanted::One(name) => Some(name.clone()),
+        Wanted::All => None,
+    });
+    let names: Vec<EngineName> = if all { EngineName::EACH.to_vec() } else { named.collect() };
+    let memory = Limit::of_memory(measure::copy_rate());
+    let mut here: Vec<Measurable> = Vec::new();
     let mut notes = Vec::new();
-    for name in if wanted.is_empty() { &EngineName::EACH } else { wanted } {
-        match engines::choose(name) {
-            Ok(chosen) => here.push((chosen.engine.info().name.to_owned(), chosen.engine)),
-            Err(error) if wanted.is_empty() => notes.push(error.to_string()),
+    for name in &names {
+        match engines::choose_and_measure(name) {
+            Ok((chosen, copies)) => here.push(Measurable {
+                name: chosen.engine.info().name.to_owned(),
+                engine: chosen.engine,
+                limit: copies.map_or(memory, |copies| Limit::of_copy_to_device(copies.to_device)),
+            }),
+            Err(error) if all => notes.push(error.to_string()),
             Err(error) => return Err(error.into()),
         }
     }
     Ok((here, notes))
 }
 
-fn infos(engines: &[Named]) -> Vec<(String, String)> {
-    engines.iter().map(|(name, engine)| (name.clone(), engine.info().device)).collect()
+fn measured(engines: &[Measurable]) -> Vec<MeasuredEngine> {
+    let measured = |engine: &Measurable| MeasuredEngine {
+        name: engine.name.clone(),
+        device: engine.engine.info().device,
+        limit: engine.limit,
+    };
+    engines.iter().map(measured).collect()
 }
 
-fn measure_all(args: &BenchArgs, tree: &Tree, engines: &[Named]) -> Result<Measurements> {
+fn measure_all(args: &BenchArgs, tree: &Tree, engines: &[Measurable]) -> Result<Measurements> {
     let budget = Duration::from_secs_f64(args.seconds);
     let mut cases = sizes(args.max_batch)
         .map(|batch| Case::new("random", batch, Mix::default(), Options::default()))
         .collect::<Vec<_>>();
     cases.extend(large_cases(tree, args.max_batch.min(LARGE)));
     let mut measurements = Measurements::new(tree, args.max_batch)?;
-    for (name, engine) in engines {
+    for engine in engines {
         for case in &cases {
-            measurements.measure(tree, name, &**engine, case, budget)?;
+            measurements.measure(tree, engine, case, budget)?;
         }
-        measurements.measure_single_against_batch(tree, name, &**engine, args.max_batch.min(100), budget)?;
+        measurements.measure_single_against_batch(tree, engine, args.max_batch.min(100), budget)?;
     }
     Ok(measurements)
 }

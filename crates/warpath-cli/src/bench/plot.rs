@@ -6,15 +6,15 @@ use std::fmt::Write as _;
 pub struct Series {
     pub name: String,
     pub points: Vec<(f64, f64)>,
-    /// Drawn without marks, as a limit.
-    pub is_limit: bool,
+    /// Drawn without marks, dotted, in the colour of the series of this number.
+    pub limit_of: Option<usize>,
     /// Drawn as marks alone.
     pub is_scatter: bool,
 }
 
 impl Series {
     pub fn line(name: impl Into<String>, points: Vec<(f64, f64)>) -> Series {
-        Series { name: name.into(), points, is_limit: false, is_scatter: false }
+        Series { name: name.into(), points, limit_of: None, is_scatter: false }
     }
 }
 
@@ -51,20 +51,17 @@ impl Plot {
         );
         self.grid(&mut svg, &x, &y, &at);
         for (number, series) in self.series.iter().enumerate() {
-            series.draw(&mut svg, number % N_STYLES, &at);
+            series.draw(&mut svg, series.style(number), &at);
         }
         svg.push_str("</svg><p class=\"legend\">");
         for (number, series) in self.series.iter().enumerate() {
-            let _ = write!(
-                svg,
-                "<span class=\"c{}\"><svg viewBox=\"0 0 34 12\">",
-                if series.is_limit { N_STYLES } else { number % N_STYLES }
-            );
+            let style = series.style(number);
+            let _ = write!(svg, "<span class=\"c{style}\"><svg viewBox=\"0 0 34 12\">");
             if !series.is_scatter {
-                svg.push_str("<path class=\"line\" d=\"M1 6H33\"/>");
+                let _ = write!(svg, "<path class=\"{}\" d=\"M1 6H33\"/>", series.line_class());
             }
-            if !series.is_limit {
-                mark(&mut svg, number % N_STYLES, (17.0, 6.0));
+            if series.limit_of.is_none() {
+                mark(&mut svg, style, (17.0, 6.0));
             }
             let _ = write!(svg, "</svg>{}</span>", escape(&series.name));
         }
@@ -113,18 +110,25 @@ impl Plot {
 }
 
 impl Series {
+    fn style(&self, number: usize) -> usize {
+        self.limit_of.unwrap_or(number) % N_STYLES
+    }
+
+    fn line_class(&self) -> &'static str {
+        if self.limit_of.is_some() { "line limit" } else { "line" }
+    }
+
     fn draw(&self, svg: &mut String, style: usize, at: &dyn Fn((f64, f64)) -> (f64, f64)) {
-        let class = if self.is_limit { N_STYLES } else { style };
-        let _ = write!(svg, "<g class=\"c{class}\"><title>{}</title>", escape(&self.name));
+        let _ = write!(svg, "<g class=\"c{style}\"><title>{}</title>", escape(&self.name));
         if !self.is_scatter {
-            svg.push_str("<path class=\"line\" d=\"");
+            let _ = write!(svg, "<path class=\"{}\" d=\"", self.line_class());
             for (i, &point) in self.points.iter().enumerate() {
                 let (x, y) = at(point);
                 let _ = write!(svg, "{}{x:.1} {y:.1}", if i == 0 { 'M' } else { 'L' });
             }
             svg.push_str("\"/>");
         }
-        if !self.is_limit {
+        if self.limit_of.is_none() {
             self.points.iter().for_each(|&point| mark(svg, style, at(point)));
         }
         svg.push_str("</g>");

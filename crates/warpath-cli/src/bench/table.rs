@@ -1,6 +1,6 @@
 //! The table on standard output.
 
-use super::measure::{Measured, Point};
+use super::measure::{Measured, MeasuredEngine, Point};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use std::time::Duration;
 pub fn render(measured: &Measured) -> String {
     let mut text = format!("{}\n", measured.tree);
     let measurements = &measured.measurements;
-    for (name, device) in &measured.engines {
-        let _ = writeln!(text, "engine {name}: {device}");
+    for MeasuredEngine { name, device, limit } in &measured.engines {
+        let rate = limit.bytes_per_s / 1e9;
+        let _ = writeln!(text, "engine {name}: {device}; its limit, {}: {rate:.1} GB/s", limit.name());
     }
     for note in &measured.notes {
         let _ = writeln!(text, "{note}");
     }
-    let _ = writeln!(text, "memory copy, read and written: {:.1} GB/s", measurements.copy_bytes_per_s / 1e9);
     let _ = writeln!(
         text,
         "\n{:<8} {:<24} {:>10} {:>12} {:>12} {:>12} {:>8}",
-        "engine", "paths", "batch", "M paths/s", "p50", "p99", "memory"
+        "engine", "paths", "batch", "M paths/s", "p50", "p99", "of limit"
     );
     for point in &measurements.points {
-        let share = 100.0 * measurements.share_of_memory(point);
+        let share = 100.0 * point.share_of_limit;
         let Point { engine, case, batch, .. } = point;
         let (rate, p50, p99) = (rate(point.paths_per_s), duration(point.p50), duration(point.p99));
         let _ =

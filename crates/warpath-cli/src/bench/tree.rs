@@ -44,7 +44,7 @@ impl Tree {
         Ok(Tree { title, index, paths: Box::new(paths), links: None })
     }
 
-    fn synthetic(k: u32) -> Result<Tree> {
+    pub fn synthetic(k: u32) -> Result<Tree> {
         let (mut namespace, paths) = Synthetic::new(k, SEED).build();
         let links = Some(add_links(&mut namespace));
         let title = format!("synthetic tree of 2^{k} entries");

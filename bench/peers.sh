@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# warpath beside its peers, in one command: sets up pinned peers, makes the data, builds, measures, writes bench/record/<machine>/.
+# usage: bench/peers.sh [PART..]   PART: small system processes maps-TREE tools-TREE, TREE: kN debian usr history; most of them when none is named
+#
+# Needs Debian (or a system with fd and apt-file by itself), Python 3 and the Rust toolchain; 16 GB of memory for Debian's list. Takes
+# half an hour. Environment: GIT_HISTORY=REPOSITORY for another history than git's own, QUICK=1 for a smoke test, RUN=COMMAND
+# put before each measurement.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(small maps-k22 maps-debian maps-usr maps-history system tools-debian processes)
+
+environment=target/peers/venv
+if ! diff -q <(grep -v "^#" bench/peers/requirements.txt | sort) <("$environment/bin/pip" freeze 2>/dev/null | sort) >/dev/null; then
+    mkdir -p target/peers
+    python3 -m venv "$environment"
+    "$environment/bin/pip" install --quiet --requirement bench/peers/requirements.txt
+fi
+if ! command -v fdfind fd >/dev/null && command -v apt-get >/dev/null; then
+    apt-get install -y fd-find >/dev/null || echo "fd is not installed: its rows are left out" >&2
+fi
+case " ${parts[*]} " in *debian*) [ -e bench/data/debian-main.txt ] || bench/data/debian-main.sh ;; esac
+case " ${parts[*]} " in *history*) [ -e bench/data/git-history.txt ] || bench/data/git-history.sh ${GIT_HISTORY:+"$GIT_HISTORY"} ;; esac
+cargo build --release --package warpath-bench --package warpath-cli
+
+for part in "${parts[@]}"; do
+    tree=${part#*-}
+    case $part in
+        small | processes) command=("$part") ;;
+        system) command=(system --tree usr) ;;
+        maps-*) command=(maps --tree "$tree") ;;
+        tools-*) command=(tools --tree "$tree") ;;
+        *) echo "unknown part $part" >&2; exit 2 ;;
+    esac
+    ${RUN:-} target/release/warpath-bench peers "${command[@]}" ${QUICK:+--quick} --record "${RECORD:-bench/record}"
+done

@@ -1,0 +1,94 @@
+//! warpath beside what else people use, each peer set up as its own documentation advises: the same paths, the same answers.
+//!
+//! | command | peers | what is timed |
+//! |---|---|---|
+//! | `maps` | hash maps, `fst`, a sorted vector, the flat table | one call for paths in memory, until all inodes are written |
+//! | `small` | a hash map, the flat table | the same in batches of 1 to 1000, tables that fit a cache |
+//! | `system` | `statx` in a loop, io_uring | from paths in memory to the kernel's inode numbers |
+//! | `processes` | `xargs stat`, DuckDB, Polars, `find`, `fd` | whole processes, from start to exit, output to a file |
+//! | `tools` | DuckDB, Polars, pyarrow, DataFusion | joins of the list of paths with the table, in memory and from Parquet |
+//! | `gpu` (feature) | flash-map | batches from the host and on the device |
+
+#[cfg(feature = "gpu")]
+mod gpu;
+mod maps;
+mod processes;
+mod small;
+mod system;
+mod tools;
+
+use crate::record::Record;
+use crate::trees::Choice;
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    part: Part,
+    /// Few paths and few rounds: does it run, are the answers right? The figures say nothing.
+    #[arg(long, global = true)]
+    quick: bool,
+    /// Where the record is written: a folder for each machine.
+    #[arg(long, global = true)]
+    record: Option<PathBuf>,
+}
+
+#[derive(clap::Subcommand)]
+enum Part {
+    /// Tables of full paths in process, on one thread and on all.
+    Maps(Choice),
+    /// Small batches and small tables, where a hash map is enough.
+    Small,
+    /// The kernel, asked for each path.
+    System(Choice),
+    /// Whole processes: lookups of long and short lists, scans.
+    Processes(processes::Arguments),
+    /// Joins in data tools.
+    Tools(tools::Arguments),
+    /// Tables on an NVIDIA GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(gpu::Arguments),
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let mut record = Record::default();
+    let name = match &arguments.part {
+        Part::Maps(choice) => {
+            maps::measure(&mut record, choice, arguments.quick)?;
+            format!("peers-maps-{}", choice.name())
+        }
+        Part::Small => {
+            small::measure(&mut record, arguments.quick)?;
+            "peers-small".to_owned()
+        }
+        Part::System(choice) => {
+            system::measure(&mut record, choice, arguments.quick)?;
+            "peers-system".to_owned()
+        }
+        Part::Processes(chosen) => {
+            processes::measure(&mut record, chosen, arguments.quick)?;
+            "peers-processes".to_owned()
+        }
+        Part::Tools(chosen) => {
+            tools::measure(&mut record, chosen, arguments.quick)?;
+            format!("peers-tools-{}", chosen.name())
+        }
+        #[cfg(feature = "gpu")]
+        Part::Gpu(chosen) => {
+            gpu::measure(&mut record, chosen, arguments.quick)?;
+            format!("peers-gpu-{}", chosen.name())
+        }
+    };
+    write(&mut record, arguments.record.as_deref(), &name)
+}
+
+fn write(record: &mut Record, folder: Option<&Path>, name: &str) -> Result<()> {
+    if record.figures.iter().any(|figure| figure.target.is_some()) {
+        record.targets();
+    }
+    if let Some(folder) = folder {
+        println!("written: {}.{{csv,txt}}", record.write(folder, name)?.display());
+    }
+    Ok(())
+}
