@@ -15,7 +15,7 @@ pack() {
     mkdir -p "$1"
     folder=$(cd "$1" && pwd)
     cargo build --release --manifest-path "$root/Cargo.toml" -p warpath-engine-wgpu --example wgpu-bench
-    strip -o "$folder/wgpu-bench" "$root/target/release/examples/wgpu-bench"
+    strip -o "$folder/wgpu-bench" "${CARGO_TARGET_DIR:-$root/target}/release/examples/wgpu-bench"
     cp "$here/device-wgpu.sh" "$folder/"
     git -C "$root" rev-parse HEAD >"$folder/commit"
     # NVIDIA's Vulkan driver needs the loaders of EGL and GL, too.
