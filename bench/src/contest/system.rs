@@ -52,7 +52,7 @@ impl Asked {
 }
 
 fn host_inode(tree: &Tree, inode: InodeId) -> u64 {
-    tree.index.namespace().attributes(inode).map_or(0, |attributes| attributes.ino)
+    tree.index.namespace().attributes(inode).and_then(|attributes| attributes.ino).unwrap_or(0)
 }
 
 pub fn measure(record: &mut Record, choice: &Choice, quick: bool) -> Result<()> {

@@ -208,7 +208,7 @@ fn ids_are_used_again_within_their_class() {
     let (mut namespace, [_, _, e, l]) = small();
     let d = namespace.child(ROOT, b"d").unwrap();
     namespace.set_partial(e, true).unwrap();
-    namespace.set_attributes(l, Attributes { size: 9, ..Attributes::default() }).unwrap();
+    namespace.set_attributes(l, Attributes { size: Some(9), ..Attributes::default() }).unwrap();
     assert!(namespace.remove(d, "e").unwrap().last && namespace.remove(ROOT, "l").unwrap().last);
     assert_eq!((namespace.n_partial(), namespace.attributes(l), namespace.target(l)), (0, None, None));
     let bound = namespace.inode_bound();

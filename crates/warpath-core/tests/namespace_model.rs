@@ -388,7 +388,8 @@ fn step(namespace: &mut Namespace, model: &mut Model, operation: &Operation) {
         }
         Operation::Attributes(i, value) => {
             let inode = inode(i);
-            let attributes = Attributes { ino: u64::from(*value), uid: value % 2, ..Attributes::default() };
+            let attributes =
+                Attributes { ino: Some(u64::from(*value)), uid: Some(value % 2), ..Attributes::default() };
             let result = namespace.set_attributes(inode, attributes);
             match model.inodes.get_mut(&inode) {
                 None => assert_eq!(result, Err(NamespaceError::NoSuchInode { inode })),

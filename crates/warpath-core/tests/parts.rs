@@ -13,7 +13,8 @@ fn index() -> Index {
     let lib = tree.add_directory(usr, "lib").unwrap();
     for i in 0..100 {
         let file = tree.add_file(lib, format!("lib{i}.so"), FileType::Regular).unwrap();
-        tree.set_attributes(file, Attributes { ino: i, size: 2 * i, ..Attributes::default() }).unwrap();
+        tree.set_attributes(file, Attributes { ino: Some(i), size: Some(2 * i), ..Attributes::default() })
+            .unwrap();
     }
     let inside = tree.add_directory(lib, "inside").unwrap();
     let link = tree.add_symlink(ROOT, "lib", "usr/lib").unwrap();

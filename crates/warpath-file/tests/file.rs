@@ -14,7 +14,14 @@ fn index() -> Index {
     let lib = tree.add_directory(usr, "lib").unwrap();
     for i in 0..100 {
         let file = tree.add_file(lib, format!("lib{i}.so"), FileType::Regular).unwrap();
-        let attributes = Attributes { ino: i, size: i, mtime: 3, mode: 4, uid: 5, gid: 6 };
+        let attributes = Attributes {
+            ino: Some(i),
+            size: Some(i),
+            mtime: Some(3),
+            mode: Some(4),
+            uid: Some(5),
+            gid: Some(6),
+        };
         tree.set_attributes(file, attributes).unwrap();
     }
     let link = tree.add_symlink(ROOT, "lib", "usr/lib").unwrap();
@@ -78,7 +85,7 @@ fn files_come_back() {
     let file = opened.index.namespace().child(ROOT, b"usr").unwrap();
     let hard = opened.index.namespace().child(file, b"hard").unwrap();
     assert_eq!(opened.index.namespace().entries_of(hard).count(), 2);
-    assert_eq!(opened.index.namespace().attributes(hard).unwrap().uid, 5);
+    assert_eq!(opened.index.namespace().attributes(hard).unwrap().uid, Some(5));
     verify(&path).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     // Nothing else is left behind.
@@ -304,5 +311,5 @@ fn the_file_of_version_1_is_still_read() {
     assert_eq!(resolve(b"lib/up/../lib/a.so"), resolve(b"/hard"));
     assert_eq!(resolve(b"loop/x"), Err(warpath_core::LookupError::TooManyLinks));
     let size = namespace.attributes(resolve(b"/hard").unwrap()).unwrap().size;
-    assert_eq!((size, opened.facts.text("source").as_deref()), (5, Some("list")));
+    assert_eq!((size, opened.facts.text("source").as_deref()), (Some(5), Some("list")));
 }

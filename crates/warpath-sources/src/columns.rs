@@ -189,11 +189,11 @@ impl<'a> Fields<'a> {
     pub fn set_number(&mut self, column: Column, value: u64) -> Result<(), BadField> {
         let small = || u32::try_from(value).map_err(|_| BadField { column, value: value.to_string() });
         match column {
-            Column::Size => self.attributes.size = value,
-            Column::Inode => self.attributes.ino = value,
-            Column::Mode => self.attributes.mode = small()?,
-            Column::Uid => self.attributes.uid = small()?,
-            Column::Gid => self.attributes.gid = small()?,
+            Column::Size => self.attributes.size = Some(value),
+            Column::Inode => self.attributes.ino = Some(value).filter(|&ino| ino != 0),
+            Column::Mode => self.attributes.mode = Some(small()?),
+            Column::Uid => self.attributes.uid = Some(small()?),
+            Column::Gid => self.attributes.gid = Some(small()?),
             Column::Device => self.device = value,
             Column::Links => self.links = Some(value),
             Column::Mtime => self.set_mtime(i64::try_from(value).unwrap_or(i64::MAX).saturating_mul(SECOND)),
@@ -205,7 +205,7 @@ impl<'a> Fields<'a> {
 
     /// Takes a time in nanoseconds since 1970.
     pub fn set_mtime(&mut self, nanoseconds: i64) {
-        self.attributes.mtime = nanoseconds;
+        self.attributes.mtime = Some(nanoseconds);
         self.has_attributes = true;
     }
 

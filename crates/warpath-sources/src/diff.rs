@@ -71,8 +71,10 @@ fn numbers_below(namespace: &Namespace, top: InodeId) -> HashMap<u64, InodeId, f
     let mut pending = vec![top];
     while let Some(directory) = pending.pop() {
         for entry in namespace.list(directory) {
-            let number = namespace.attributes(entry.inode).map_or(0, |attributes| attributes.ino);
-            if number != 0 && namespace.entries_of(entry.inode).count() == 1 {
+            let number = namespace.attributes(entry.inode).and_then(|attributes| attributes.ino);
+            if let Some(number) = number
+                && namespace.entries_of(entry.inode).count() == 1
+            {
                 numbers.insert(number, entry.inode);
             }
             if namespace.is_directory(entry.inode) {
@@ -196,8 +198,8 @@ impl Diff<'_> {
         name: &[u8],
         wanted: InodeId,
     ) -> Result<Option<InodeId>, NamespaceError> {
-        let number = self.new.attributes(wanted).map_or(0, |attributes| attributes.ino);
-        let Some(&inode) = self.by_number.get(&number).filter(|_| number != 0) else { return Ok(None) };
+        let number = self.new.attributes(wanted).and_then(|attributes| attributes.ino);
+        let Some(&inode) = number.and_then(|number| self.by_number.get(&number)) else { return Ok(None) };
         let is_it = !self.is_taken(inode)
             && self.is_like(inode, wanted)
             && self.is_same_content(inode, wanted)
@@ -296,7 +298,7 @@ mod tests {
                         _ => tree.add_file(dir(d), NAMES[n], FileType::Regular),
                     };
                     if let Ok(inode) = added {
-                        tree.set_attributes(inode, Attributes { ino: number, ..Attributes::default() })
+                        tree.set_attributes(inode, Attributes { ino: Some(number), ..Attributes::default() })
                             .unwrap();
                     }
                 }
@@ -308,7 +310,7 @@ mod tests {
                 Step::Touch(i) => {
                     let inode = i as u32 % tree.inode_bound();
                     if let Some(attributes) = tree.attributes(inode) {
-                        tree.set_attributes(inode, Attributes { size: number, ..attributes }).unwrap();
+                        tree.set_attributes(inode, Attributes { size: Some(number), ..attributes }).unwrap();
                         let _ = tree.set_partial(inode, number % 2 == 0);
                     }
                 }
@@ -366,7 +368,7 @@ mod tests {
     #[test]
     fn renames_are_told_by_numbers_and_ids_stay() {
         let numbered = |tree: &mut Namespace, inode: InodeId, ino: u64| {
-            tree.set_attributes(inode, Attributes { ino, ..Attributes::default() }).unwrap();
+            tree.set_attributes(inode, Attributes { ino: Some(ino), ..Attributes::default() }).unwrap();
         };
         let mut old = Namespace::new();
         let dir = old.add_directory(ROOT, "dir").unwrap();

@@ -255,10 +255,9 @@ impl Inodes {
         untyped: Kind<'_>,
     ) -> Result<(), NamespaceError> {
         let mut record = fields.record(untyped);
-        let ino = fields.attributes.ino;
-        if ino == 0 || fields.links == Some(1) || record.kind == Kind::Directory {
-            return tree.add(&record).map(drop);
-        }
+        let shared =
+            fields.attributes.ino.filter(|_| fields.links != Some(1) && record.kind != Kind::Directory);
+        let Some(ino) = shared else { return tree.add(&record).map(drop) };
         let key = (fields.device, ino);
         if let Some(&inode) = self.known.get(&key)
             && is_still(tree.namespace(), inode, ino, record.kind)
@@ -280,7 +279,7 @@ fn is_still(namespace: &Namespace, inode: InodeId, ino: u64, kind: Kind<'_>) -> 
         _ => FileType::Regular,
     };
     namespace.file_type(inode) == Some(file_type)
-        && namespace.attributes(inode).is_some_and(|attributes| attributes.ino == ino)
+        && namespace.attributes(inode).is_some_and(|attributes| attributes.ino == Some(ino))
 }
 
 #[cfg(test)]

@@ -238,7 +238,7 @@ const S_IFCHR: u32 = 0o020_000;
 const S_IFBLK: u32 = 0o060_000;
 const S_IFIFO: u32 = 0o010_000;
 
-/// A member's attributes; a number that its header does not hold as it should is 0.
+/// A member's attributes; a number that its header does not hold as it should is unknown.
 fn attributes(member: &Entry<'_, impl Read>, kind: Kind<'_>, extended: &Extended) -> Attributes {
     let header = member.header();
     let type_bits = match (kind, header.entry_type()) {
@@ -249,13 +249,17 @@ fn attributes(member: &Entry<'_, impl Read>, kind: Kind<'_>, extended: &Extended
         (_, EntryType::Fifo) => S_IFIFO,
         _ => S_IFREG,
     };
-    let seconds = header.mtime().ok().and_then(|mtime| i64::try_from(mtime).ok()).unwrap_or(0);
-    let narrow = |id: std::io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
+    let seconds = header.mtime().ok().and_then(|mtime| i64::try_from(mtime).ok());
+    let narrow = |id: std::io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok());
     Attributes {
-        ino: 0,
-        size: if kind == Kind::File { extended.sparse_size.unwrap_or_else(|| member.size()) } else { 0 },
-        mtime: extended.mtime.unwrap_or_else(|| seconds.saturating_mul(1_000_000_000)),
-        mode: type_bits | header.mode().unwrap_or(0) & 0o7777,
+        ino: None,
+        size: Some(if kind == Kind::File {
+            extended.sparse_size.unwrap_or_else(|| member.size())
+        } else {
+            0
+        }),
+        mtime: extended.mtime.or_else(|| seconds.map(|seconds| seconds.saturating_mul(1_000_000_000))),
+        mode: header.mode().ok().map(|mode| type_bits | mode & 0o7777),
         uid: narrow(header.uid()),
         gid: narrow(header.gid()),
     }

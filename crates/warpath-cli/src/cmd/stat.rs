@@ -61,17 +61,22 @@ fn describe(namespace: &Namespace, path: &[u8], inode: InodeId, text: &mut Vec<u
         line("target", target);
     }
     line("id", inode.to_string().as_bytes());
-    line("ino", attributes.ino.to_string().as_bytes());
+    let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    line("ino", known(attributes.ino.map(|ino| ino.to_string())).as_bytes());
     line("links", namespace.entries_of(inode).count().max(1).to_string().as_bytes());
     if namespace.is_directory(inode) {
         line("entries", namespace.n_children(inode).to_string().as_bytes());
         line("partial", if namespace.is_partial(inode) { b"yes" } else { b"no" });
     }
-    line("size", attributes.size.to_string().as_bytes());
+    line("size", known(attributes.size.map(|size| size.to_string())).as_bytes());
     let mut time = Vec::new();
-    push_time(&mut time, attributes.mtime);
+    match attributes.mtime {
+        Some(mtime) => push_time(&mut time, mtime),
+        None => time.push(b'-'),
+    }
     line("mtime", &time);
-    line("mode", format!("{:o}", attributes.mode).as_bytes());
-    line("owner", format!("{}:{}", attributes.uid, attributes.gid).as_bytes());
+    line("mode", known(attributes.mode.map(|mode| format!("{mode:o}"))).as_bytes());
+    let id = |id: Option<u32>| known(id.map(|id| id.to_string()));
+    line("owner", format!("{}:{}", id(attributes.uid), id(attributes.gid)).as_bytes());
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::args::Only;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use warpath_core::{Attributes, FileType, InodeId, LookupError, Namespace};
+use warpath_core::{FileType, InodeId, LookupError, Namespace};
 
 #[cfg(feature = "tables")]
 mod tables;
@@ -172,7 +172,7 @@ impl<'a> Answer<'a> {
     /// The file system's inode number; `None` where the index holds none.
     fn ino(&self) -> Option<u64> {
         let known = self.known.filter(|_| self.status == 0)?;
-        known.numbers.get(self.inode as usize).copied()
+        known.numbers.get(self.inode as usize).copied().filter(|&ino| ino != 0)
     }
 
     /// warpath's number of the inode.
@@ -184,8 +184,13 @@ impl<'a> Answer<'a> {
         self.found()?.file_type(self.inode)
     }
 
-    fn attributes(&self) -> Option<Attributes> {
-        self.found()?.attributes(self.inode)
+    fn size(&self) -> Option<u64> {
+        self.found()?.attributes(self.inode)?.size
+    }
+
+    /// In nanoseconds since 1970.
+    fn mtime(&self) -> Option<i64> {
+        self.found()?.attributes(self.inode)?.mtime
     }
 
     /// Where a link leads that is itself the answer.

@@ -122,9 +122,9 @@ fn array(column: Column, utf8: bool, answers: &[Answer<'_>]) -> ArrayRef {
             let kind = |answer: &Answer<'_>| answer.kind().map(|kind| kind_name(Some(kind)));
             Arc::new(each.map(kind).collect::<StringArray>())
         }
-        Column::Size => Arc::new(each.map(|answer| Some(answer.attributes()?.size)).collect::<UInt64Array>()),
+        Column::Size => Arc::new(each.map(Answer::size).collect::<UInt64Array>()),
         Column::Mtime => {
-            let times = each.map(|answer| Some(answer.attributes()?.mtime));
+            let times = each.map(Answer::mtime);
             Arc::new(times.collect::<TimestampNanosecondArray>().with_timezone("UTC"))
         }
         Column::Target => bytes(utf8, each.map(Answer::target)),

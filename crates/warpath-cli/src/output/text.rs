@@ -94,9 +94,9 @@ fn push_plain(answer: &Answer<'_>, column: Column, text: &mut Vec<u8>) {
         Column::Ino => push_number(text, answer.ino()),
         Column::Id => push_number(text, answer.id().map(u64::from)),
         Column::Kind => text.extend_from_slice(kind_name(answer.kind()).as_bytes()),
-        Column::Size => push_number(text, answer.attributes().map(|attributes| attributes.size)),
-        Column::Mtime => match answer.attributes() {
-            Some(attributes) => push_time(text, attributes.mtime),
+        Column::Size => push_number(text, answer.size()),
+        Column::Mtime => match answer.mtime() {
+            Some(mtime) => push_time(text, mtime),
             None => text.push(b'-'),
         },
         Column::Path | Column::Target => {}

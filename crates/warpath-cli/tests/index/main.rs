@@ -40,6 +40,25 @@ fn tree() -> (TempDir, PathBuf) {
 }
 
 #[test]
+fn what_was_not_asked_for_is_unknown_and_no_reason_to_update() {
+    let (_folder, top) = tree();
+    out(&top, &["index", "t", "--in-root", "-o", "t.warp"]);
+    let ino = fs::metadata(top.join("t/d")).unwrap().ino();
+    let text = out(&top, &["lookup", "--index", "t.warp", "--columns", "ino,size,mtime", "d", "g"]);
+    let of_g = fs::metadata(top.join("t/g")).unwrap().ino();
+    assert_eq!(text, format!("{ino}\t-\t-\n{of_g}\t-\t-\n"));
+    let text =
+        out(&top, &["lookup", "--index", "t.warp", "--format", "jsonl", "--columns", "size,mtime", "d"]);
+    assert_eq!(text, "{\"size\":null,\"mtime\":null}\n");
+    let stat = out(&top, &["stat", "t.warp", "d"]);
+    assert!(stat.contains("mode    -\nowner   -:-\n"), "{stat}");
+
+    fs::File::open(top.join("t/d")).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    let nothing = "warpath: 0 added, 0 removed, 0 renamed, 0 with other attributes\n";
+    assert_eq!(warpath(&top, &["update", "t.warp"]), (0, String::new(), nothing.to_owned()));
+}
+
+#[test]
 fn a_tree_from_index_to_answers() {
     let (_folder, top) = tree();
     out(&top, &["index", "t", "--in-root", "--attributes", "-o", "t.warp"]);

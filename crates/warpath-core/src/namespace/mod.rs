@@ -72,21 +72,21 @@ impl FileType {
     }
 }
 
-/// What `stat` tells of an inode. All zero where it is not known.
+/// What `stat` tells of an inode, each where it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Attributes {
-    /// The file system's own inode number.
-    pub ino: u64,
-    /// Size in bytes.
-    pub size: u64,
-    /// Last modification, in nanoseconds since 1970.
-    pub mtime: i64,
+    /// The file system's own inode number; never 0.
+    pub ino: Option<u64>,
+    /// Size in bytes, below 2^64 - 1.
+    pub size: Option<u64>,
+    /// Last modification, in nanoseconds since 1970, above -2^63.
+    pub mtime: Option<i64>,
     /// Type and permission bits.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
+    pub mode: Option<u32>,
+    /// Owner, below 2^32 - 1.
+    pub uid: Option<u32>,
+    /// Group, below 2^32 - 1.
+    pub gid: Option<u32>,
 }
 
 /// An entry: a name in a directory that leads to an inode.
@@ -285,14 +285,15 @@ impl Namespace {
         self.children.n_partial()
     }
 
-    /// Attributes of an inode, all zero where nothing was set; None for what does not exist.
+    /// Attributes of an inode, as far as they were set; None for what does not exist.
     pub fn attributes(&self, inode: InodeId) -> Option<Attributes> {
         self.parent(inode)?;
         Some(self.attributes.get(inode))
     }
 
-    /// Sets the attributes of an inode. The columns take memory from the first value on that is not zero: 8
-    /// bytes an inode each for `ino`, `size` and `mtime`, 4 each for `mode`, `uid` and `gid`.
+    /// Sets the attributes of an inode; what is `None` is unknown from now on, and so is a value that [`Attributes`] rules
+    /// out. The columns take memory from the first known value on: 8 bytes an inode each for `ino`, `size` and `mtime`, 4
+    /// each for `mode`, `uid` and `gid`.
     ///
     /// # Errors
     /// [`NoSuchInode`](NamespaceError::NoSuchInode).

@@ -123,12 +123,12 @@ impl<'n> Builder<'n> {
             FileType::Symlink => self.summary.symlinks += 1,
             _ => self.summary.files += 1,
         }
-        if !found.may_be_linked {
+        let Some(number) = found.attributes.ino.filter(|_| found.may_be_linked) else {
             return self
                 .add_inode(directory, name, file_type, target.map(|at| listing.text(at)), found)
                 .map(drop);
-        }
-        match links.entry(found.attributes.ino) {
+        };
+        match links.entry(number) {
             // A number can be used again while the scan runs, so the types are compared.
             Entry::Occupied(first) if self.namespace.file_type(*first.get()) == Some(file_type) => {
                 self.namespace.add_hard_link(directory, name, *first.get())?;

@@ -88,16 +88,20 @@ pub fn device(stat: &Statx) -> u64 {
     u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor)
 }
 
-/// The namespace's attributes.
-pub fn attributes(stat: &Statx) -> Attributes {
+/// The namespace's attributes: the inode number, or `all`.
+pub fn attributes(stat: &Statx, all: bool) -> Attributes {
+    let ino = Some(stat.stx_ino);
+    if !all {
+        return Attributes { ino, ..Attributes::default() };
+    }
     let nanoseconds = i64::from(stat.stx_mtime.tv_nsec);
     Attributes {
-        ino: stat.stx_ino,
-        size: stat.stx_size,
-        mtime: stat.stx_mtime.tv_sec.saturating_mul(1_000_000_000).saturating_add(nanoseconds),
-        mode: u32::from(stat.stx_mode),
-        uid: stat.stx_uid,
-        gid: stat.stx_gid,
+        ino,
+        size: Some(stat.stx_size),
+        mtime: Some(stat.stx_mtime.tv_sec.saturating_mul(1_000_000_000).saturating_add(nanoseconds)),
+        mode: Some(u32::from(stat.stx_mode)),
+        uid: Some(stat.stx_uid),
+        gid: Some(stat.stx_gid),
     }
 }
 

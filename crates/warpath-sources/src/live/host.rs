@@ -11,13 +11,17 @@ use warpath_core::{InodeId, Namespace, NamespaceError, ROOT};
 const MAX_LINKS: u32 = 40;
 
 /// Walks to a directory of the host and returns its inode, adding what the namespace lacks on the way:
-/// directories, which stay partial, and links.
-pub fn enter(namespace: &mut Namespace, directory: &Path) -> Result<InodeId, ScanError> {
-    let fail = |source: std::io::Error| ScanError::Directory { path: directory.to_owned(), source };
+/// directories, which stay partial, and links, of which all attributes are recorded, or the inode number alone.
+pub fn enter(
+    namespace: &mut Namespace,
+    directory: &Path,
+    every_attribute: bool,
+) -> Result<InodeId, ScanError> {
+    let fail = |error: std::io::Error| ScanError::Directory { path: directory.to_owned(), error };
     if directory.as_os_str().is_empty() {
         return Err(fail(Errno::NOENT.into()));
     }
-    let mut way = Way { namespace, at: ROOT, path: PathBuf::from("/") };
+    let mut way = Way { namespace, every_attribute, at: ROOT, path: PathBuf::from("/") };
     way.begin().map_err(fail)?;
     let full = std::path::absolute(directory).map_err(fail)?;
     way.follow(full.as_os_str().as_encoded_bytes(), &mut 0).map_err(fail)?;
@@ -27,6 +31,7 @@ pub fn enter(namespace: &mut Namespace, directory: &Path) -> Result<InodeId, Sca
 /// Where the walk has got to.
 struct Way<'a> {
     namespace: &'a mut Namespace,
+    every_attribute: bool,
     at: InodeId,
     /// The canonical path of `at` on the host.
     path: PathBuf,
@@ -35,7 +40,7 @@ struct Way<'a> {
 impl Way<'_> {
     /// Makes the root the host's, if it is still as it was made.
     fn begin(&mut self) -> std::io::Result<()> {
-        let known = self.namespace.attributes(ROOT).is_some_and(|attributes| attributes.ino != 0);
+        let known = self.namespace.attributes(ROOT).is_some_and(|attributes| attributes.ino.is_some());
         if !known {
             self.set_directory(ROOT, &lstat(&self.path)?).map_err(std::io::Error::other)?;
         }
@@ -95,14 +100,14 @@ impl Way<'_> {
     }
 
     fn set_directory(&mut self, inode: InodeId, stat: &Statx) -> Result<(), NamespaceError> {
-        self.namespace.set_attributes(inode, attributes(stat))?;
+        self.namespace.set_attributes(inode, attributes(stat, self.every_attribute))?;
         self.namespace.set_partial(inode, true)
     }
 
     fn link(&mut self, name: &[u8], target: &[u8], stat: &Statx) -> Result<(), NamespaceError> {
         if self.namespace.child(self.at, name).is_none() {
             let inode = self.namespace.add_symlink(self.at, name, target)?;
-            self.namespace.set_attributes(inode, attributes(stat))?;
+            self.namespace.set_attributes(inode, attributes(stat, self.every_attribute))?;
         }
         Ok(())
     }

@@ -58,6 +58,7 @@ pub struct Scan {
     /// What was seen.
     pub summary: ScanSummary,
     in_root: bool,
+    every_attribute: bool,
 }
 
 /// What a scan has seen.
@@ -102,12 +103,12 @@ pub struct Unreadable {
 #[derive(Debug, Error)]
 pub enum ScanError {
     /// The directory does not exist, is none, or can't be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {error}", path.display())]
     Directory {
         /// The directory, as it was named.
         path: PathBuf,
         /// What the kernel said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The start directory is not in the namespace.
     #[error("{}: {reason}", path.display())]
@@ -150,12 +151,12 @@ pub fn scan(directory: &Path, options: &ScanOptions<'_>) -> Result<Scan, ScanErr
     let mut namespace = Namespace::new();
     let root = match options.in_root {
         true => ROOT,
-        false => host::enter(&mut namespace, directory)?,
+        false => host::enter(&mut namespace, directory, options.attributes)?,
     };
     let walk = walk::Walk::open(directory, options, exclude)?;
     let mut summary = build::build(&mut namespace, root, &walk, options)?;
     summary.time = begin.elapsed();
-    Ok(Scan { namespace, root, summary, in_root: options.in_root })
+    Ok(Scan { namespace, root, summary, in_root: options.in_root, every_attribute: options.attributes })
 }
 
 impl Scan {
@@ -170,7 +171,7 @@ impl Scan {
     /// [`ScanError::Directory`] or [`ScanError::Start`] when there is no such directory.
     pub fn start(&mut self, directory: &Path) -> Result<InodeId, ScanError> {
         if !self.in_root {
-            return host::enter(&mut self.namespace, directory);
+            return host::enter(&mut self.namespace, directory, self.every_attribute);
         }
         let fail = |reason| ScanError::Start { path: directory.to_owned(), reason };
         let path = directory.as_os_str().as_encoded_bytes();

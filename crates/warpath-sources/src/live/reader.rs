@@ -99,7 +99,10 @@ impl<'w> Reader<'w> {
         let mut trust = None;
         if let Place::Below(parent, name) = place {
             if self.walk.exclude.matches_name(name.to_bytes()) || self.walk.exclude.matches_path(path) {
-                return Err(Closed { progress: Progress::Excluded, attributes: stat_child(parent, name) });
+                return Err(Closed {
+                    progress: Progress::Excluded,
+                    attributes: self.stat_child(parent, name),
+                });
             }
             trust = Some((parent.device, parent.trust));
         }
@@ -110,7 +113,7 @@ impl<'w> Reader<'w> {
                 errno => Progress::Unreadable(errno),
             },
             attributes: match place {
-                Place::Below(parent, name) => stat_child(parent, name),
+                Place::Below(parent, name) => self.stat_child(parent, name),
                 Place::Top(_) => None,
             },
         };
@@ -118,7 +121,7 @@ impl<'w> Reader<'w> {
         let stat = statx(&descriptor.fd, c"", AtFlags::EMPTY_PATH, WANTED).map_err(unreadable)?;
         let device = device(&stat);
         if self.walk.only_device.is_some_and(|only| only != device) {
-            let attributes = Some(filesystem::attributes(&stat));
+            let attributes = Some(self.attributes(&stat));
             return Err(Closed { progress: Progress::OtherFileSystem, attributes });
         }
         let trust = match trust {
@@ -132,7 +135,7 @@ impl<'w> Reader<'w> {
         let Open { descriptor, stat, trust } = open;
         let device = device(stat);
         let parent = waiting.place.parent(descriptor, device, *trust, path);
-        let mut listing = Listing::new(waiting.token, device, Some(filesystem::attributes(stat)));
+        let mut listing = Listing::new(waiting.token, device, Some(self.attributes(stat)));
         let mut directories = Vec::new();
         let mut names = std::mem::take(&mut self.names);
         let mut entries = RawDir::new(&descriptor.fd, names.spare_capacity_mut());
@@ -205,8 +208,8 @@ impl<'w> Reader<'w> {
         let here = device(&open.stat);
         let may_be_linked = stat.as_ref().is_none_or(|stat| stat.stx_nlink > 1 && device(stat) == here);
         let attributes = match &stat {
-            Some(stat) => filesystem::attributes(stat),
-            None => Attributes { ino: entry.ino(), ..Attributes::default() },
+            Some(stat) => self.attributes(stat),
+            None => Attributes { ino: Some(entry.ino()).filter(|&ino| ino != 0), ..Attributes::default() },
         };
         listing.entries.push(Found { name: at, kind, attributes, may_be_linked });
     }
@@ -236,6 +239,15 @@ impl<'w> Reader<'w> {
         }
     }
 
+    fn stat_child(&self, parent: &Parent, name: &CStr) -> Option<Attributes> {
+        let stat = parent.with_descriptor(|directory| stat_name(directory, name)).ok()?;
+        Some(self.attributes(&stat))
+    }
+
+    fn attributes(&self, stat: &Statx) -> Attributes {
+        filesystem::attributes(stat, self.walk.every_attribute)
+    }
+
     /// Asks `stat` of an entry where that is wanted or needed. Directories are asked when they are opened.
     fn stat(&self, open: &Open, entry: &RawDirEntry<'_>) -> Result<Option<Statx>, Errno> {
         let kind = entry.file_type();
@@ -256,11 +268,6 @@ impl<'w> Reader<'w> {
 
 fn stat_name(directory: &OwnedFd, name: &CStr) -> Result<Statx, Errno> {
     statx(directory, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, WANTED)
-}
-
-fn stat_child(parent: &Parent, name: &CStr) -> Option<Attributes> {
-    let stat = parent.with_descriptor(|directory| stat_name(directory, name)).ok()?;
-    Some(filesystem::attributes(&stat))
 }
 
 /// Reads a link's target into the buffer. `ENAMETOOLONG` where it has more bytes than the kernel follows.

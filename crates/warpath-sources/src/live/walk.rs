@@ -104,7 +104,7 @@ impl Drop for Descriptor {
 impl Walk {
     /// Opens the directory to be scanned.
     pub fn open(path: &Path, options: &ScanOptions<'_>, exclude: Exclude) -> Result<Walk, ScanError> {
-        let fail = |errno: Errno| ScanError::Directory { path: path.to_owned(), source: errno.into() };
+        let fail = |errno: Errno| ScanError::Directory { path: path.to_owned(), error: errno.into() };
         let top = openat(CWD, path, OPEN - OFlags::NOFOLLOW, Mode::empty()).map_err(fail)?;
         let stat = statx(&top, c"", AtFlags::EMPTY_PATH, WANTED).map_err(fail)?;
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);

@@ -206,7 +206,7 @@ pub(super) mod tests {
         assert_eq!((summary.records, summary.file_and_directory), (5, 1));
         let x = tree.child(tree.child(ROOT, b"data").unwrap(), b"x").unwrap();
         let attributes = tree.attributes(x).unwrap();
-        assert_eq!((attributes.size, attributes.mtime), (7, 2_000_000));
+        assert_eq!((attributes.size, attributes.mtime), (Some(7), Some(2_000_000)));
     }
 
     fn written(bytes: &[u8]) -> tempfile::NamedTempFile {

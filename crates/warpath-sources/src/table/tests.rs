@@ -14,7 +14,7 @@ fn an_inventory_with_markers_and_prefixes() {
     assert_eq!((summary.records, summary.file_and_directory, summary.parents_made), (5, 1, 0));
     let x = tree.child(tree.child(ROOT, b"data").unwrap(), b"x").unwrap();
     let attributes = tree.attributes(x).unwrap();
-    assert_eq!((attributes.size, attributes.mtime), (7, 1_704_164_645_000_000_000));
+    assert_eq!((attributes.size, attributes.mtime), (Some(7), Some(1_704_164_645_000_000_000)));
 }
 
 #[test]
