@@ -45,9 +45,12 @@ pub enum Command {
 /// kernel would say, or UNINDEXED where the path leads to what the scan did not cover and may exist. INO
 /// is the file system's inode number, or - where there is none. Paths are echoed byte for byte.
 ///
-/// Exit code: 0 all found, 1 some not, 2 could not run.
+/// Exit code: 0 all found, 1 some not, 2 could not run, 141 nobody reads the output any more.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:\n  find /usr -print0 | warpath lookup -0 --root /usr --stats")]
+#[command(
+    group(clap::ArgGroup::new("tree").required(true).args(["root", "index"])),
+    after_help = "Example:\n  find /usr | warpath lookup --root /usr --stats"
+)]
 pub struct LookupArgs {
     /// Paths to look up; - stands for those on standard input, which is also the default when neither
     /// PATH nor --file is given
@@ -58,7 +61,7 @@ pub struct LookupArgs {
     ///
     /// Absolute paths are the host's: what lies outside DIR is UNINDEXED. Relative paths begin at the
     /// current directory, as in any other command.
-    #[arg(long, value_name = "DIR", required_unless_present = "index", conflicts_with = "index")]
+    #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
 
     /// Resolve against an index file of `warpath index` instead of scanning; can be repeated
@@ -123,7 +126,10 @@ pub struct LookupArgs {
     pub columns: Vec<Column>,
 
     /// What resolves the paths: auto, cpu, wgpu (a GPU through Vulkan, Metal or DX12), wgpu:ADAPTER (the first whose
-    /// name holds ADAPTER)
+    /// name holds ADAPTER), cuda (NVIDIA GPUs), cuda:GPU,.. (by number or a part of the name), cuda:resident
+    ///
+    /// auto is the CPU: it answers paths from a file or a pipe faster than they can be sent to a GPU. `warpath engines`
+    /// lists what this machine has.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub engine: EngineName,
 
@@ -146,8 +152,8 @@ pub struct LookupArgs {
     pub stats: bool,
 
     /// Threads for scanning, building and resolving; 0 is one for every core
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub threads: usize,
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=1024))]
+    pub threads: u16,
 }
 
 /// Which answers are printed.

@@ -18,14 +18,14 @@ use std::process::ExitCode;
 use std::time::Instant;
 use warpath_core::{EngineInfo, Index, InodeId, Options, ROOT, reference};
 use warpath_file::Opened;
-use warpath_sources::live::{Scan, ScanOptions, ScanSummary, scan};
+use warpath_sources::live::{Scan, ScanError, ScanOptions, ScanSummary, scan};
 
 /// Bytes of paths that make a good batch of a table: those who read it take larger ones than text needs.
 const TABLE_BATCH: usize = 1 << 20;
 
 /// Answers all paths; the exit code says whether all were found.
 pub fn run(args: &LookupArgs) -> Result<ExitCode> {
-    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads.into()).build_global()?;
     // Before the scan: a list that is missing should be told at once.
     let input = Input::open(args)?;
     let options = Options {
@@ -65,8 +65,8 @@ fn by_files(args: &LookupArgs, input: Input, options: &Options) -> Result<ExitCo
     }
     let begin = Instant::now();
     let files = args.index.iter().map(|index| IndexFile::open(index)).collect::<Result<Vec<_>>>()?;
-    if args.at.is_some() && files.len() > 1 {
-        bail!("--at: of several indexes none is the one where relative paths begin");
+    if (args.at.is_some() || args.beneath) && (files.len() > 1 || !files[0].mount.is_empty()) {
+        bail!("--at and --beneath: they need one --index, without a MOUNTPOINT");
     }
     let current_directory = std::env::current_dir()?;
     let targets = files
@@ -87,10 +87,12 @@ struct IndexFile {
 }
 
 impl IndexFile {
-    /// Opens `FILE` or `FILE=MOUNTPOINT`.
+    /// Opens `FILE` or `FILE=MOUNTPOINT`; a file that has the whole argument as its name is that file.
     fn open(argument: &OsStr) -> Result<IndexFile> {
         let bytes = argument.as_bytes();
-        let (file, mount) = match bytes.windows(2).position(|pair| pair == b"=/") {
+        let equals =
+            bytes.windows(2).rposition(|pair| pair == b"=/").filter(|_| !Path::new(argument).exists());
+        let (file, mount) = match equals {
             Some(equals) => (&bytes[..equals], &bytes[equals + 1..]),
             None => (bytes, &b""[..]),
         };
@@ -164,12 +166,16 @@ fn scan_root(args: &LookupArgs, root: &Path) -> Result<Scan> {
         attributes: false,
         follow_mounts: args.follow_mounts,
         exclude: args.exclude.clone(),
-        threads: args.threads,
+        threads: args.threads.into(),
         progress: Some(&|n_entries| bar.set_position(n_entries)),
     };
     let tree = scan(root, &options);
     bar.finish_and_clear();
-    tree.context("--root")
+    // A bad glob names itself.
+    tree.map_err(|error| match error {
+        ScanError::Glob { .. } => anyhow::Error::new(error).context("--exclude"),
+        error => anyhow::Error::new(error).context("--root"),
+    })
 }
 
 /// A bar on terminals, and nothing elsewhere.

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match ran {
         Ok(code) => code,
         Err(error) => {
-            tell(format_args!("{error:#}"));
+            tell(format_args!("{}", one_line(&format!("{error:#}"))));
             ExitCode::from(COULD_NOT_RUN)
         }
     }
@@ -48,6 +48,25 @@ fn main() -> ExitCode {
 
 /// Exit code where there are no answers, or not all: bad arguments, no such root, input that can't be read.
 const COULD_NOT_RUN: u8 = 2;
+
+/// Bytes of an error that are told: it may quote a file that is not what it was taken for.
+const LONGEST_ERROR: usize = 1000;
+
+/// An error as one line, without what a terminal would act on.
+fn one_line(error: &str) -> String {
+    let mut line = String::with_capacity(error.len().min(LONGEST_ERROR));
+    for letter in error.chars() {
+        if line.len() > LONGEST_ERROR {
+            line.push_str(" ..");
+            break;
+        }
+        match letter.is_control() {
+            true => line.extend(letter.escape_default()),
+            false => line.push(letter),
+        }
+    }
+    line
+}
 
 /// Writes a line to standard error. Where that is closed there is nobody left to tell.
 fn tell(line: std::fmt::Arguments<'_>) {

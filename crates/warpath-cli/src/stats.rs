@@ -67,7 +67,11 @@ impl Stats<'_> {
         let warnings =
             warnings.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", grouped(*n)));
         let warnings = warnings.collect::<Vec<_>>().join(", ");
-        line(f, "not indexed", if warnings.is_empty() { "nothing" } else { &warnings })?;
+        line(
+            f,
+            "not indexed",
+            if warnings.is_empty() { "nothing below the scanned directory" } else { &warnings },
+        )?;
         let bytes = self.index.tables().memory();
         let each = bytes as f64 / self.index.namespace().n_entries().max(1) as f64;
         line(f, "index", format_args!("{} bytes, {each:.1} an entry", grouped(bytes as u64)))

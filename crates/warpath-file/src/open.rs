@@ -45,10 +45,10 @@ pub fn open_bytes(bytes: SharedBytes, name: &Path) -> Result<Opened, FileError> 
 }
 
 pub(crate) fn map(path: &Path) -> Result<SharedBytes, FileError> {
-    let file = File::open(path).map_err(FileError::io(path, "opening"))?;
-    let metadata = file.metadata().map_err(FileError::io(path, "opening"))?;
-    if !metadata.is_file() {
+    // Asked before it is opened: to open a FIFO waits for a writer.
+    if !std::fs::metadata(path).map_err(FileError::io(path, "opening"))?.is_file() {
         return Err(FileError::NotAnIndex { path: path.to_path_buf() });
     }
+    let file = File::open(path).map_err(FileError::io(path, "opening"))?;
     crate::map::map(&file).map_err(FileError::io(path, "mapping"))
 }

@@ -121,6 +121,10 @@ fn what_is_no_index_or_another_version_is_told() {
         assert!(error.to_string().contains("x.warp has format"), "{error}");
     }
     assert!(matches!(open(folder.path()).unwrap_err(), FileError::NotAnIndex { .. }));
+    // One that nobody writes to: to open it would take for ever.
+    let fifo = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(matches!(open(&fifo).unwrap_err(), FileError::NotAnIndex { .. }));
     let missing = open(&folder.path().join("none")).unwrap_err();
     assert!(matches!(missing, FileError::Io { .. }));
     drop(path);

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use warpath_core::Index;
@@ -43,6 +43,12 @@ pub struct IndexArgs {
 pub fn run(args: &IndexArgs) -> Result<ExitCode> {
     let mode = u32::from_str_radix(&args.mode, 8).ok().filter(|mode| mode & !0o777 == 0);
     let Some(mode) = mode else { bail!("--mode {}: octal permissions such as 640 are wanted", args.mode) };
+    // Before what may take long.
+    let folder =
+        args.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        bail!("--output {}: there is no folder {}", args.output.display(), folder.display());
+    }
     let begin = Instant::now();
     let (_, path) = args.source.kind_and_path()?;
     let read = args.source.read(path)?;

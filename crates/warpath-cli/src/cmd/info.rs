@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, UNIX_EPOCH};
 use warpath_file::open;
 
 /// Tell what an index file holds, from what and when it was made
@@ -29,7 +30,8 @@ pub fn run(args: &InfoArgs) -> Result<ExitCode> {
     for (name, value) in opened.facts.iter() {
         write!(text, "{name:<14}")?;
         match (name, opened.facts.number(name)) {
-            ("created" | "updated", Some(time)) => push_time(&mut text, time),
+            ("created" | "updated", Some(time)) => push_date(&mut text, time),
+            _ if name == "arguments" => push_words(&mut text, value),
             _ => write!(text, "{}", value.escape_ascii())?,
         }
         text.push(b'\n');
@@ -40,7 +42,7 @@ pub fn run(args: &InfoArgs) -> Result<ExitCode> {
         ("inodes", namespace.n_inodes() as u64),
         ("directories", index.tables().dirs().len() as u64),
         ("links", index.tables().links().len() as u64),
-        ("partial", namespace.n_partial() as u64),
+        ("not whole", namespace.n_partial() as u64),
         ("slots", index.tables().slots().len() as u64),
         ("probe limit", u64::from(params.probe_limit)),
         ("bytes", opened.n_bytes),
@@ -55,4 +57,54 @@ pub fn run(args: &InfoArgs) -> Result<ExitCode> {
     }
     print(&text);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The last second that has a date of four digits in its year.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// Nanoseconds since 1970 as a date in UTC; as a number where a damaged file holds none.
+fn push_date(text: &mut Vec<u8>, nanoseconds: i64) {
+    match u64::try_from(nanoseconds.div_euclid(1_000_000_000)) {
+        Ok(seconds) if seconds <= LAST_SECOND as u64 => {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            let _ = write!(text, "{}", humantime::format_rfc3339_seconds(time));
+        }
+        _ => push_time(text, nanoseconds),
+    }
+}
+
+/// Arguments, which end in NUL, as a shell would take them.
+fn push_words(text: &mut Vec<u8>, arguments: &[u8]) {
+    for (i, word) in arguments.split(|&byte| byte == 0).enumerate() {
+        if i > 0 {
+            text.push(b' ');
+        }
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./=:,@%+".contains(byte);
+        if !word.is_empty() && word.iter().all(is_plain) {
+            text.extend_from_slice(word);
+        } else {
+            let _ = write!(text, "$'{}'", word.escape_ascii());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{push_date, push_words};
+
+    #[test]
+    fn dates_and_arguments_are_readable() {
+        let date = |nanoseconds| {
+            let mut text = Vec::new();
+            push_date(&mut text, nanoseconds);
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(date(1_795_436_216_590_000_000), "2026-11-23T12:16:56Z");
+        assert_eq!(date(-1_500_000_000), "-1.500000000");
+        assert!(date(i64::MAX).starts_with("2262-"));
+
+        let mut text = Vec::new();
+        push_words(&mut text, b"index\0/usr\0--exclude\0*.o\0it's");
+        assert_eq!(text, br"index /usr --exclude $'*.o' $'it\'s'");
+    }
 }

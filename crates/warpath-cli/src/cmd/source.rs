@@ -18,7 +18,7 @@ use warpath_sources::{Progress, ReadOptions, Summary, contents, plocate, tar};
 #[derive(Debug, ClapArgs)]
 pub struct SourceArgs {
     /// Directory to scan
-    #[arg(value_name = "DIR", required_unless_present = "from")]
+    #[arg(value_name = "DIR")]
     pub directory: Option<PathBuf>,
 
     #[command(flatten)]
@@ -31,30 +31,30 @@ pub struct SourceArgs {
     pub exclude: Vec<String>,
 
     /// DIR: make it the root, instead of keeping the host's paths
-    #[arg(long)]
+    #[arg(long, requires = "directory")]
     pub in_root: bool,
 
     /// DIR: stay on its file system (the default; said for those who look for it)
-    #[arg(long, conflicts_with = "follow_mounts")]
+    #[arg(long, conflicts_with = "follow_mounts", requires = "directory")]
     pub one_file_system: bool,
 
     /// DIR: scan other file systems mounted below it too
-    #[arg(long)]
+    #[arg(long, requires = "directory")]
     pub follow_mounts: bool,
 
     /// DIR: keep size, times, mode and owner of everything; costs a system call an entry
-    #[arg(long)]
+    #[arg(long, requires = "directory")]
     pub attributes: bool,
 
     /// Lists: records end in NUL instead of a newline
-    #[arg(short = '0', long)]
+    #[arg(short = '0', long, requires = "from_list")]
     pub null: bool,
 
     /// Lists: what the columns of a record hold, the path last; default: a path alone
     ///
     /// path, type, size, mtime, inode, device, links, target, mode, uid, gid, skip: as written by
     /// find -printf '%i\t%y\t%s\t%T@\t%l\t%p\n' with inode,type,size,mtime,target,path.
-    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', requires = "from_list")]
     pub list_columns: Vec<String>,
 
     /// Lists: the byte between columns: tab, comma, nul or a character; nul with -0 ends every column
@@ -62,15 +62,15 @@ pub struct SourceArgs {
     pub separator: String,
 
     /// Tar: the archive is a layer of a container image; names that begin with .wh. are whiteouts
-    #[arg(long)]
+    #[arg(long, requires = "from_tar")]
     pub whiteouts: bool,
 
     /// Images: name of the image, where there are several
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "from_oci")]
     pub image: Option<String>,
 
     /// Images: platform, such as linux/arm64
-    #[arg(long, value_name = "OS/ARCH")]
+    #[arg(long, value_name = "OS/ARCH", requires = "from_oci")]
     pub platform: Option<String>,
 
     /// Tables: which column holds what, such as path=Key; by number from 0 without a header; can be repeated

@@ -1,6 +1,7 @@
 //! `warpath verify`.
 
 use super::print;
+use crate::tell;
 use anyhow::Result;
 use clap::Args as ClapArgs;
 use std::path::PathBuf;
@@ -22,15 +23,21 @@ pub struct VerifyArgs {
 }
 
 pub fn run(args: &VerifyArgs) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
     for file in &args.files {
-        let opened = verify(file)?;
-        if !args.quiet {
-            let n_entries = opened.index.namespace().n_entries();
-            print(
-                format!("{}: sound, {n_entries} entries, {} bytes\n", file.display(), opened.n_bytes)
-                    .as_bytes(),
-            );
+        match verify(file) {
+            Ok(_) if args.quiet => {}
+            Ok(opened) => {
+                let (n_entries, n_bytes) = (opened.index.namespace().n_entries(), opened.n_bytes);
+                print(
+                    format!("{}: sound, {n_entries} entries, {n_bytes} bytes\n", file.display()).as_bytes(),
+                );
+            }
+            Err(error) => {
+                tell(format_args!("{error}"));
+                code = ExitCode::from(2);
+            }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }

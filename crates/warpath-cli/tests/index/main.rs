@@ -214,7 +214,7 @@ fn what_fails_is_one_line_and_leaves_the_old_file() {
         (&["index", "none", "-o", "t.warp"], "none"),
         (&["index", "--from-list", "none", "-o", "t.warp"], "reading none"),
         (&["index", "--from-tar", "text", "-o", "t.warp"], "text"),
-        (&["index", "t", "-o", "no/such/t.warp"], "making a file in no/such"),
+        (&["index", "t", "-o", "no/such/t.warp"], "there is no folder no/such"),
         (&["index", "t", "-o", "t.warp", "--mode", "9"], "octal"),
         (&["update", "text"], "no warpath index"),
     ] {

@@ -2,10 +2,13 @@
 
 use super::digest::{Checked, Digest};
 use crate::{SourceError, compressed};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +24,12 @@ pub(super) struct Blobs {
 }
 
 enum Place {
-    Directory,
-    Archive { file: File, members: HashMap<String, Member> },
+    /// Opened, so that the names in its manifest lead to nothing outside of it.
+    Directory(OwnedFd),
+    Archive {
+        file: File,
+        members: HashMap<String, Member>,
+    },
 }
 
 enum Member {
@@ -39,7 +46,9 @@ impl Blobs {
     pub fn open(path: &Path) -> Result<Blobs, SourceError> {
         let metadata = std::fs::metadata(path).map_err(SourceError::io(path))?;
         let place = if metadata.is_dir() {
-            Place::Directory
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let folder = rustix::fs::open(path, flags, Mode::empty());
+            Place::Directory(folder.map_err(|errno| SourceError::io(path)(errno.into()))?)
         } else {
             let file = seekable(path)?;
             let members = members(&file).map_err(SourceError::io(path))?;
@@ -61,7 +70,7 @@ impl Blobs {
     /// Bytes of a file.
     pub fn size(&self, name: &str) -> Option<u64> {
         match &self.place {
-            Place::Directory => compressed::size(&self.path.join(name)),
+            Place::Directory(folder) => Some(open_beneath(folder, name).ok()?.metadata().ok()?.len()),
             Place::Archive { members, .. } => find(members, name).map(|(_, size)| size),
         }
     }
@@ -73,14 +82,17 @@ impl Blobs {
             SourceError::malformed(&self.path, reason)
         };
         match &self.place {
-            Place::Directory => {
-                let path = self.path.join(name);
-                match File::open(&path) {
-                    Ok(file) => Ok(Box::new(file)),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing()),
-                    Err(error) => Err(SourceError::io(&path)(error)),
+            Place::Directory(folder) => match open_beneath(folder, name) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(missing()),
+                Err(error) if error.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => {
+                    Err(SourceError::malformed(
+                        &self.path,
+                        format!("`{name}` leads out of the image: nothing there is read"),
+                    ))
                 }
-            }
+                Err(error) => Err(SourceError::io(&self.path.join(name))(error)),
+            },
             Place::Archive { file, members } => {
                 let (offset, size) = find(members, name).ok_or_else(missing)?;
                 Ok(Box::new(Part { file, offset, end: offset.saturating_add(size) }))
@@ -97,6 +109,14 @@ impl Blobs {
         serde_json::from_slice(&text)
             .map_err(|error| SourceError::malformed(&self.path, format!("`{name}` is no JSON: {error}")))
     }
+}
+
+/// Opens a file of the folder; what leads out of it, by name or by link, is `EXDEV`.
+fn open_beneath(folder: &OwnedFd, name: &str) -> std::io::Result<File> {
+    // To open a FIFO would wait for a writer.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = File::from(openat2(folder, name, flags, Mode::empty(), ResolveFlags::BENEATH)?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("this is no file")) }
 }
 
 /// The archive; a compressed one is unpacked to an unnamed file, as layers are read out of order.

@@ -153,6 +153,27 @@ fn archives_of_docker_save() {
     assert!(read(&path, Some("b"), None).unwrap_err().contains("a:1, a:2"));
 }
 
+#[test]
+fn a_folder_gives_away_nothing_that_lies_outside() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = written(folder.path(), "outside.tar", &layers()[0]);
+    let image = folder.path().join("image");
+    written(&image, "inside/layer.tar", &layers()[0]);
+    std::os::unix::fs::symlink("../inside/layer.tar", image.join("inside/same.tar")).unwrap();
+    std::os::unix::fs::symlink(&outside, image.join("link.tar")).unwrap();
+    let with = |layer: &str| {
+        let manifest = format!(r#"[{{"Config":"c","RepoTags":["a"],"Layers":["{layer}"]}}]"#);
+        written(&image, "manifest.json", manifest.as_bytes());
+        read(&image, None, None)
+    };
+    assert!(with("inside/layer.tar").is_ok());
+    assert!(with("inside/same.tar").is_ok());
+    for layer in ["../outside.tar", "link.tar", outside.to_str().unwrap(), "/etc/passwd"] {
+        let error = with(layer).unwrap_err();
+        assert!(error.contains("leads out of the image"), "{layer}: {error}");
+    }
+}
+
 /// As newer versions of Docker save: blobs named by digest, and a configuration that tells what is in each layer.
 #[test]
 fn saved_layers_are_compared_with_the_configuration() {
