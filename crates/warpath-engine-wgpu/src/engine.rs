@@ -2,11 +2,11 @@
 
 use crate::chunks::{Chunk, next_chunk};
 use crate::device::Gpu;
-use crate::index::{DeviceIndex, window_records};
 use crate::lanes::{Dispatch, Lane};
 use crate::options::{Variant, WgpuOptions};
 use crate::parts::{Work, too_long};
 use crate::pipelines::Pipelines;
+use crate::replica::{Replica, window_records};
 use crate::{NAME, failed, stream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard};
@@ -36,7 +36,7 @@ pub struct WgpuEngine {
 pub(crate) struct State {
     pub(crate) pipelines: Pipelines,
     /// The latest used last.
-    indexes: Vec<DeviceIndex>,
+    indexes: Vec<Replica>,
     lanes: Vec<Lane>,
 }
 
@@ -181,11 +181,11 @@ impl State {
                 if self.indexes.len() == MAX_INDEXES {
                     self.indexes.remove(0);
                 }
-                match DeviceIndex::new(gpu, &mut self.pipelines, tables) {
+                match Replica::new(gpu, &mut self.pipelines, tables) {
                     // There may be room without the others.
                     Err(EngineError::TooLarge { .. }) if !self.indexes.is_empty() => {
                         self.indexes.clear();
-                        DeviceIndex::new(gpu, &mut self.pipelines, tables)?
+                        Replica::new(gpu, &mut self.pipelines, tables)?
                     }
                     made => made?,
                 }

@@ -20,13 +20,13 @@ mod adapters;
 mod chunks;
 mod device;
 mod engine;
-mod index;
 mod lanes;
 mod measure;
 mod memory;
 mod options;
 mod parts;
 mod pipelines;
+mod replica;
 mod shader;
 mod stream;
 #[cfg(test)]

@@ -31,7 +31,7 @@ struct IndexParams {
 }
 
 /// A copy of one index's tables, of one version.
-pub(crate) struct DeviceIndex {
+pub(crate) struct Replica {
     /// [`Tables::id`].
     pub id: u64,
     /// [`Tables::version`].
@@ -59,16 +59,12 @@ struct DeviceArray {
     windows: Vec<Buffer>,
 }
 
-impl DeviceIndex {
+impl Replica {
     /// Copies the tables to the device.
     ///
     /// # Errors
     /// `TooLarge` where the device can't bind them or hasn't the memory.
-    pub(crate) fn new(
-        gpu: &Gpu,
-        pipelines: &mut Pipelines,
-        tables: &Tables,
-    ) -> Result<DeviceIndex, EngineError> {
+    pub(crate) fn new(gpu: &Gpu, pipelines: &mut Pipelines, tables: &Tables) -> Result<Replica, EngineError> {
         let bytes = array_bytes(tables);
         check_size(gpu, &bytes.map(<[u8]>::len))?;
         let arrays = make_arrays(gpu, &bytes)?;
@@ -79,7 +75,7 @@ impl DeviceIndex {
         let key_usage = if gpu.uniform_key { BufferUsages::UNIFORM } else { BufferUsages::STORAGE };
         let key = gpu.buffer("hash key", key_bytes, usage | key_usage)?;
         let group = make_group(gpu, pipelines, &params, &key, arrays.each_ref())?;
-        let index = DeviceIndex {
+        let index = Replica {
             id: tables.id(),
             version: tables.version(),
             arrays,
@@ -122,7 +118,7 @@ impl DeviceIndex {
         let Some(changes) = changes else {
             // The old copy goes first: there may not be room for both.
             self.arrays.iter_mut().for_each(|array| array.windows.clear());
-            *self = DeviceIndex::new(gpu, pipelines, tables)?;
+            *self = Replica::new(gpu, pipelines, tables)?;
             return Ok(());
         };
         let params = index_params(tables);
