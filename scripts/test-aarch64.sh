@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the CPU engine's tests as AArch64 code (NEON) under QEMU's user emulation, on an x86-64 machine with Debian's packages.
 # Needs root for QEMU and the cross linker. The compiler with AArch64's standard library is Debian's; it stays in target/aarch64.
-# usage: scripts/test-aarch64.sh [arguments of cargo test]     by default: -p warpath-engine-cpu
+# usage: scripts/test-aarch64.sh [arguments of cargo test]     by default: -p warpath-engine-cpu --lib --tests
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 here=$PWD/target/aarch64
@@ -38,7 +38,7 @@ fi
 
 "$here/compiler/rustc" --version
 qemu-aarch64-static --version | head -1
-[ $# -gt 0 ] || set -- -p warpath-engine-cpu
+[ $# -gt 0 ] || set -- -p warpath-engine-cpu --lib --tests # examples in the docs are compiled by a rustdoc that Debian's packages lack
 # QEMU of Debian 12 knows no openat2, the judge of one test; x86-64 runs that one.
 RUSTC="$here/compiler/rustc" CARGO_TARGET_DIR="$here/target" \
     CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \

@@ -5,15 +5,19 @@ use crate::isa::{Job, Vectors};
 use crate::probes::Probes;
 use crate::source::Source;
 use crate::walk::{self, Tasks};
+use std::cell::OnceCell;
 use warpath_core::hash::State;
 use warpath_core::index::{Plan, TablesView};
 use warpath_core::layout::{self, Slot};
 use warpath_core::{OutcomesMut, resolve};
 
-/// Paths of a block: their misses are collected on the stack before they are walked.
-pub(crate) const BLOCK_PATHS: usize = 1024;
+/// Paths of a block. What is known of them lies on the stack, and has to be made before the first of them is hashed.
+pub(crate) const BLOCK: usize = 256;
 
-/// Batches of so few paths are resolved one after the other: to set up a block takes longer.
+/// Paths of a block of a batch that has no more.
+pub(crate) const SMALL_BLOCK: usize = 64;
+
+/// Batches of so few paths are resolved one after the other: to hash a group takes longer.
 pub(crate) const FEW_PATHS: usize = 4;
 
 /// What a block is resolved against.
@@ -22,18 +26,19 @@ pub(crate) struct Query<'a> {
     pub plan: &'a Plan,
     /// The slots by lines of four.
     pub lines: &'a [[Slot; 4]],
-    /// The state at the start directory and a slash: where relative paths continue.
-    pub start: Option<State>,
+    /// What [`Query::start`] gives, once it was asked for.
+    start: OnceCell<Option<State>>,
 }
 
 impl<'a> Query<'a> {
     pub fn new(tables: &'a TablesView<'a>, plan: &'a Plan) -> Query<'a> {
-        let start = resolve::dir_record(tables, plan.start).map(|record| {
-            let mut state = State::of(record);
-            state.push(tables.key, b"/");
-            state
-        });
-        Query { tables, plan, lines: tables.slots.as_chunks().0, start }
+        Query { tables, plan, lines: tables.slots.as_chunks().0, start: OnceCell::new() }
+    }
+
+    /// The state at the start directory and a slash: where relative paths continue.
+    #[inline(always)]
+    pub fn start(&self) -> Option<&State> {
+        self.start.get_or_init(|| start_of(self.tables, self.plan)).as_ref()
     }
 
     /// Whether the tables or the plan forbid the direct probe.
@@ -47,44 +52,54 @@ impl<'a> Query<'a> {
     }
 }
 
-/// The walk begins when so many paths are left to it, whatever block they are of: each of its rounds waits for memory once, and
-/// the more paths share that, the better.
-const ENOUGH_MISSES: usize = 256;
+#[cold]
+fn start_of(tables: &TablesView<'_>, plan: &Plan) -> Option<State> {
+    let mut state = State::of(resolve::dir_record(tables, plan.start)?);
+    state.push(tables.key, b"/");
+    Some(state)
+}
 
-/// Numbers of a batch's paths that the direct probe did not answer.
-pub(crate) struct Misses {
-    numbers: [usize; ENOUGH_MISSES + BLOCK_PATHS],
+/// Numbers of a batch's paths that the direct probe did not answer: those that a block brings, and fewer than a block's that were
+/// left over.
+pub(crate) struct Misses<const N: usize> {
+    numbers: [[usize; N]; 2],
     len: usize,
 }
 
-impl Misses {
-    fn new() -> Misses {
-        Misses { numbers: [0; ENOUGH_MISSES + BLOCK_PATHS], len: 0 }
+impl<const N: usize> Misses<N> {
+    fn new() -> Misses<N> {
+        Misses { numbers: [[0; N]; 2], len: 0 }
+    }
+
+    /// Whether the walk is to begin, whatever blocks they are of: each of its rounds waits for memory once, and the more paths share that,
+    /// the better.
+    fn are_enough(&self) -> bool {
+        self.len >= N
     }
 
     /// Appends the number, or does not, without a branch.
     #[inline(always)]
     pub fn push_if(&mut self, wanted: bool, number: usize) {
-        if let Some(place) = self.numbers.get_mut(self.len) {
+        if let Some(place) = self.numbers.as_flattened_mut().get_mut(self.len) {
             *place = number;
             self.len += usize::from(wanted);
         }
     }
 
     fn as_slice(&self) -> &[usize] {
-        &self.numbers[..self.len]
+        &self.numbers.as_flattened()[..self.len]
     }
 }
 
 /// Numbers of a block's paths.
-pub(crate) struct Numbers {
-    numbers: [u16; BLOCK_PATHS],
+pub(crate) struct Numbers<const N: usize> {
+    numbers: [u16; N],
     len: usize,
 }
 
-impl Numbers {
-    pub fn new() -> Numbers {
-        Numbers { numbers: [0; BLOCK_PATHS], len: 0 }
+impl<const N: usize> Numbers<N> {
+    pub fn new() -> Numbers<N> {
+        Numbers { numbers: [0; N], len: 0 }
     }
 
     pub fn clear(&mut self) {
@@ -99,12 +114,12 @@ impl Numbers {
     /// Appends the number, or does not, without a branch.
     #[inline(always)]
     pub fn push_if(&mut self, wanted: bool, number: usize) {
-        self.numbers[self.len % BLOCK_PATHS] = number as u16;
+        self.numbers[self.len % N] = number as u16;
         self.len += usize::from(wanted);
     }
 
     pub fn as_slice(&self) -> &[u16] {
-        &self.numbers[..self.len.min(BLOCK_PATHS)]
+        &self.numbers[..self.len.min(N)]
     }
 }
 
@@ -116,28 +131,33 @@ pub(crate) struct Batch<'a, S> {
     pub out: OutcomesMut<'a>,
 }
 
-impl<S: Source> Job for Batch<'_, S> {
+/// A batch in blocks of at most `N` paths.
+pub(crate) struct Blocks<'a, S, const N: usize>(pub Batch<'a, S>);
+
+impl<S: Source, const N: usize> Job for Blocks<'_, S, N> {
     #[inline(always)]
     unsafe fn run<V: Vectors>(self) {
-        let Batch { tables, plan, source, mut out } = self;
+        let Batch { tables, plan, source, mut out } = self.0;
         let query = Query::new(tables, plan);
         let n = source.len().min(out.len());
-        let (mut probes, mut misses) = (Probes::new(), Misses::new());
+        let (mut probes, mut misses) = (Probes::<N>::new(), Misses::<N>::new());
         let mut tasks = None;
-        for first in (0..n).step_by(BLOCK_PATHS) {
-            let block = Block { source: &source, first, len: BLOCK_PATHS.min(n - first) };
+        for first in (0..n).step_by(N) {
+            let block = Block { source: &source, first, len: N.min(n - first) };
             if query.is_walk_only() {
                 (first..first + block.len).for_each(|number| misses.push_if(true, number));
             } else {
                 // SAFETY: the instruction set is the caller's duty.
-                unsafe { direct::run::<V, S>(&query, &block, &mut probes, &mut misses, &mut out) };
+                unsafe { direct::run::<V, S, N>(&query, &block, &mut probes, &mut misses, &mut out) };
             }
             let is_last = first + block.len == n;
-            if misses.len >= ENOUGH_MISSES || is_last && misses.len > 0 {
+            if misses.are_enough() || is_last && misses.len > 0 {
                 let all = Block { source: &source, first: 0, len: n };
                 let tasks = tasks.get_or_insert_with(Tasks::new);
                 // SAFETY: as above.
-                unsafe { walk::run::<V, S>(&query, &all, misses.as_slice(), tasks, &mut probes, &mut out) };
+                unsafe {
+                    walk::run::<V, S, N>(&query, &all, misses.as_slice(), tasks, &mut probes, &mut out)
+                };
                 misses.len = 0;
             }
         }

@@ -1,6 +1,6 @@
 //! One probe for the whole path.
 
-use crate::block::{BLOCK_PATHS, Block, Misses, Numbers, Query};
+use crate::block::{Block, Misses, Numbers, Query};
 use crate::isa::Vectors;
 use crate::probes::{Answer, GROUP, Piece, Probes, Questions};
 use crate::source::Source;
@@ -15,14 +15,14 @@ const TEXT_AHEAD: usize = 32;
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn run<V: Vectors, S: Source>(
+pub(crate) unsafe fn run<V: Vectors, S: Source, const N: usize>(
     query: &Query<'_>,
     block: &Block<'_, S>,
-    probes: &mut Probes,
-    misses: &mut Misses,
+    probes: &mut Probes<N>,
+    misses: &mut Misses<N>,
     out: &mut OutcomesMut<'_>,
 ) {
-    let mut questions = Whole { query, block, unasked: Numbers::new(), vectors: PhantomData::<V> };
+    let mut questions = Whole { query, block, unasked: Numbers::<N>::new(), vectors: PhantomData::<V> };
     // SAFETY: the instruction set is the caller's duty.
     unsafe { probes.run::<V, _>(query, &mut questions) };
     for &number in questions.unasked.as_slice() {
@@ -35,18 +35,18 @@ pub(crate) unsafe fn run<V: Vectors, S: Source>(
 
 /// Writes the outcomes of all answers, whatever they are; then follows links, and notes what is missing.
 #[inline(always)]
-fn settle(
+fn settle<const N: usize>(
     query: &Query<'_>,
-    answers: &[Answer; BLOCK_PATHS],
+    answers: &[Answer; N],
     first: usize,
-    misses: &mut Misses,
+    misses: &mut Misses<N>,
     mut out: OutcomesMut<'_>,
 ) {
     out.statuses.fill(0);
     for (inode, answer) in out.inodes.iter_mut().zip(answers) {
         *inode = answer.inode();
     }
-    let mut links = Numbers::new();
+    let mut links = Numbers::<N>::new();
     let n = out.len();
     for (group, answers) in answers[..n].chunks(GROUP).enumerate() {
         let is_plain = |answer: &Answer| !answer.is_missing() & (answer.kind() != layout::KIND_SYMLINK);
@@ -62,7 +62,7 @@ fn settle(
     }
     for &number in links.as_slice() {
         let number = usize::from(number);
-        let slot = answers[number % BLOCK_PATHS].slot();
+        let slot = answers[number % N].slot();
         out.set(number, resolve::final_entry(query.tables, query.plan, &slot, 0));
     }
 }
@@ -117,15 +117,15 @@ unsafe fn find<V: Vectors>(query: &Query<'_>, piece: &Piece<'_>) -> Answer {
 }
 
 /// The whole paths of a block.
-struct Whole<'q, V, S> {
+struct Whole<'q, V, S, const N: usize> {
     query: &'q Query<'q>,
     block: &'q Block<'q, S>,
     /// Paths whose whole key may not answer them.
-    unasked: Numbers,
+    unasked: Numbers<N>,
     vectors: PhantomData<V>,
 }
 
-impl<'q, V: Vectors, S: Source> Questions<'q> for Whole<'q, V, S> {
+impl<'q, V: Vectors, S: Source, const N: usize> Questions<'q> for Whole<'q, V, S, N> {
     #[inline(always)]
     fn len(&self) -> usize {
         self.block.len
@@ -158,6 +158,6 @@ pub(crate) fn piece_of<'p>(query: &'p Query<'_>, path: &'p [u8]) -> Option<Piece
     match first {
         b'/' if query.plan.flags & layout::QUERY_BENEATH != 0 => None,
         b'/' => Piece::new(None, path),
-        _ => Piece::new(Some(query.start.as_ref()?), path),
+        _ => Piece::new(Some(query.start()?), path),
     }
 }

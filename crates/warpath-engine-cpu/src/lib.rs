@@ -35,10 +35,10 @@ use warpath_core::index::{Plan, Tables};
 use warpath_core::{Engine, EngineError, EngineInfo, OutcomesMut, PathBatch};
 
 /// Paths that one thread resolves before it looks for more.
-const CHUNK_PATHS: usize = 8 * block::BLOCK_PATHS;
+const CHUNK_PATHS: usize = 8192;
 
 /// Batches of fewer paths are resolved by the calling thread: they take less time than waking another.
-const PARALLEL_FROM: usize = 4 * block::BLOCK_PATHS;
+const PARALLEL_FROM: usize = 4096;
 
 /// The engine for the CPU.
 ///
@@ -106,9 +106,8 @@ impl Engine for CpuEngine {
                 reason: format!("{} paths, but columns for {}", batch.len(), out.inodes.len()),
             });
         }
-        let run = |batch: PathBatch<'_>, out: OutcomesMut<'_>| chunk(self.isa, tables, plan, batch, out);
         if batch.len() < PARALLEL_FROM || self.n_threads() == 1 {
-            run(*batch, out);
+            resolve_here(self.isa, tables, plan, batch, out);
             return Ok(());
         }
         let mut parallel = || {
@@ -119,7 +118,7 @@ impl Engine for CpuEngine {
                 .for_each(|(chunk, (inodes, statuses))| {
                     let first = chunk * CHUNK_PATHS;
                     let part = batch.slice(first..first + inodes.len());
-                    run(part, OutcomesMut { inodes, statuses });
+                    resolve_here(self.isa, tables, plan, &part, OutcomesMut { inodes, statuses });
                 });
         };
         match &self.pool {
@@ -130,8 +129,9 @@ impl Engine for CpuEngine {
     }
 }
 
-/// Resolves a chunk on this thread.
-fn chunk(isa: Isa, tables: &Tables, plan: &Plan, batch: PathBatch<'_>, out: OutcomesMut<'_>) {
+/// Resolves a batch on this thread.
+#[inline(always)]
+fn resolve_here(isa: Isa, tables: &Tables, plan: &Plan, batch: &PathBatch<'_>, out: OutcomesMut<'_>) {
     match batch.paths() {
         Paths::Flat32 { bytes, offsets } => run(isa, tables, plan, source::Flat { bytes, offsets }, out),
         Paths::Flat64 { bytes, offsets } => run(isa, tables, plan, source::Flat { bytes, offsets }, out),
@@ -141,7 +141,13 @@ fn chunk(isa: Isa, tables: &Tables, plan: &Plan, batch: PathBatch<'_>, out: Outc
 }
 
 fn run(isa: Isa, tables: &Tables, plan: &Plan, source: impl Source, out: OutcomesMut<'_>) {
-    let few = source.len() <= block::FEW_PATHS;
+    let n = source.len();
     let batch = block::Batch { tables: &tables.view(), plan, source, out };
-    if few { isa.run(block::FewPaths(batch)) } else { isa.run(batch) }
+    if n <= block::FEW_PATHS {
+        isa.run(block::FewPaths(batch))
+    } else if n <= block::SMALL_BLOCK {
+        isa.run(block::Blocks::<_, { block::SMALL_BLOCK }>(batch))
+    } else {
+        isa.run(block::Blocks::<_, { block::BLOCK }>(batch))
+    }
 }

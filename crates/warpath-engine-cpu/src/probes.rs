@@ -2,10 +2,10 @@
 //!
 //! Questions are asked in groups of [`GROUP`], so that vectors can finish eight hashes at once, and a group's home lines are read
 //! [`AHEAD`] groups after they were asked for. What a line says is random, so a branch on it would be mispredicted: the
-//! answer is stored whatever it is, and the number of a question without one goes to a list. That list is worked off at the end: one
-//! probe in ten goes beyond its home line, and to wait for each next line would cost as much as all the rest.
+//! answer is stored whatever it is, and the number of a question that has to look beyond its home line goes to a list. That list is worked
+//! off at the end: it is one hit in ten, and to wait for each next line would cost as much as all the rest.
 
-use crate::block::{BLOCK_PATHS, Query};
+use crate::block::Query;
 use crate::hash;
 use crate::isa::Vectors;
 use warpath_core::hash::{Key, State};
@@ -20,6 +20,9 @@ pub(crate) const GROUP: usize = 8;
 /// Groups between the hash of a path and the read of its line: long enough for the line to come from memory.
 const AHEAD: usize = 8;
 
+/// Where there is no text: as many bytes as vectors read of a short path.
+static NOWHERE: [u8; 128] = [0; 128];
+
 /// What to look for: the string that a state stands for, continued by some bytes. There are position keys for all of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Piece<'a> {
@@ -28,8 +31,8 @@ pub(crate) struct Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// The empty string.
-    pub const NOTHING: Piece<'static> = Piece { state: None, bytes: &[] };
+    /// The empty string, at an address that can be read: a masked load of nothing from one that can't takes the processor 100 ns.
+    pub const NOTHING: Piece<'static> = Piece { state: None, bytes: NOWHERE.split_at(0).0 };
 
     /// These bytes, from the root's empty state on where there is no other; `None` of more than a path and a start directory have.
     #[inline(always)]
@@ -98,7 +101,7 @@ impl Answer {
 
 /// What is asked. No closures: code that is not inlined loses the instruction set.
 pub(crate) trait Questions<'p> {
-    /// Number of questions, at most BLOCK_PATHS.
+    /// Number of questions, at most those of a block.
     fn len(&self) -> usize;
 
     /// What question `i` looks for; nothing where there is no such question.
@@ -106,34 +109,29 @@ pub(crate) trait Questions<'p> {
 }
 
 /// The questions of a block and what was found, by number.
-pub(crate) struct Probes {
-    asked: [Asked; BLOCK_PATHS],
-    answers: [Answer; BLOCK_PATHS],
-    /// Questions that their home line did not answer.
-    open: [u16; BLOCK_PATHS],
-    /// The lines that those are read from next. Not kept beside the key, which is read as a vector: one that was written in parts
+pub(crate) struct Probes<const N: usize> {
+    asked: [Asked; N],
+    answers: [Answer; N],
+    /// Questions whose key is not in its home line, but may be in the next: that one is full.
+    open: [u16; N],
+    /// The lines that those were read from last. Not kept beside the key, which is read as a vector: one that was written in parts
     /// has to leave the pipeline first.
-    lines: [u32; BLOCK_PATHS],
+    lines: [u32; N],
 }
 
-impl Probes {
-    pub fn new() -> Probes {
-        Probes {
-            asked: [Asked::default(); BLOCK_PATHS],
-            answers: [Answer::MISSING; BLOCK_PATHS],
-            open: [0; BLOCK_PATHS],
-            lines: [0; BLOCK_PATHS],
-        }
+impl<const N: usize> Probes<N> {
+    pub fn new() -> Probes<N> {
+        Probes { asked: [Asked::default(); N], answers: [Answer::MISSING; N], open: [0; N], lines: [0; N] }
     }
 
     /// The answers, in the order of the questions.
-    pub fn answers(&self) -> &[Answer; BLOCK_PATHS] {
+    pub fn answers(&self) -> &[Answer; N] {
         &self.answers
     }
 
     /// Makes this question one without an answer.
     pub fn forget(&mut self, number: u16) {
-        self.answers[usize::from(number) % BLOCK_PATHS] = Answer::MISSING;
+        self.answers[usize::from(number) % N] = Answer::MISSING;
     }
 
     /// Asks every question and notes every answer.
@@ -142,7 +140,7 @@ impl Probes {
     /// The CPU has `V`'s instruction set.
     #[inline(always)]
     pub unsafe fn run<'p, V: Vectors, Q: Questions<'p>>(&mut self, query: &Query<'_>, questions: &mut Q) {
-        let n = questions.len().min(BLOCK_PATHS);
+        let n = questions.len().min(N);
         let n_groups = n.div_ceil(GROUP);
         let mut n_open = 0;
         for step in 0..n_groups + AHEAD {
@@ -158,11 +156,12 @@ impl Probes {
             if step >= AHEAD {
                 let first = (step - AHEAD) * GROUP;
                 for number in first..(first + GROUP).min(n) {
+                    let asked = &self.asked[number];
                     // SAFETY: as above.
-                    let (found, answer) = unsafe { query.find::<V>(&self.asked[number]) };
+                    let (found, answer) = unsafe { query.find_in::<V>(asked.line, asked) };
                     self.answers[number] = answer;
-                    self.open[n_open % BLOCK_PATHS] = number as u16;
-                    n_open += usize::from(!found);
+                    self.open[n_open % N] = number as u16;
+                    n_open += usize::from(!found & !query.has_room(asked.line));
                 }
             }
         }
@@ -170,43 +169,36 @@ impl Probes {
         unsafe { self.read_on::<V>(query, n_open) };
     }
 
-    /// Goes on with the questions that their home line did not answer: each is missing where the line has room, else beyond it.
+    /// Goes on with the open questions.
     ///
     /// # Safety
     /// The CPU has `V`'s instruction set.
     #[inline(always)]
-    unsafe fn read_on<V: Vectors>(&mut self, query: &Query<'_>, n_open: usize) {
-        let mut n_far = 0;
-        for at in 0..n_open {
-            let number = self.open[at];
-            self.forget(number);
-            let line = self.asked[usize::from(number) % BLOCK_PATHS].line;
-            self.open[n_far] = number;
-            self.lines[n_far] = line;
-            n_far += usize::from(!query.has_room(line));
+    unsafe fn read_on<V: Vectors>(&mut self, query: &Query<'_>, mut n_open: usize) {
+        for (line, &number) in self.lines.iter_mut().zip(&self.open[..n_open]) {
+            *line = self.asked[usize::from(number) % N].line;
         }
         // Each round reads one more line of every probe that is not through. Tables that nobody verified may have no end.
         for _ in 0..query.tables.params.probe_limit {
-            if n_far == 0 {
+            if n_open == 0 {
                 return;
             }
-            for line in &mut self.lines[..n_far] {
+            for line in &mut self.lines[..n_open] {
                 *line = query.next_line(*line);
                 query.prefetch::<V>(*line);
             }
             let mut n_left = 0;
-            for at in 0..n_far {
+            for at in 0..n_open {
                 let (number, line) = (self.open[at], self.lines[at]);
-                let asked = &self.asked[usize::from(number) % BLOCK_PATHS];
+                let asked = &self.asked[usize::from(number) % N];
                 // SAFETY: the instruction set is the caller's duty.
                 let (found, answer) = unsafe { query.find_in::<V>(line, asked) };
-                self.answers[usize::from(number) % BLOCK_PATHS] =
-                    if found { answer } else { Answer::MISSING };
+                self.answers[usize::from(number) % N] = answer;
                 self.open[n_left] = number;
                 self.lines[n_left] = line;
                 n_left += usize::from(!found & !query.has_room(line));
             }
-            n_far = n_left;
+            n_open = n_left;
         }
     }
 }
@@ -229,17 +221,7 @@ impl Query<'_> {
         V::prefetch(self.lines.as_ptr().wrapping_add(line as usize).cast());
     }
 
-    /// What a question's home line holds: whether its key is there, and if so, the answer.
-    ///
-    /// # Safety
-    /// The CPU has `V`'s instruction set.
-    #[inline(always)]
-    pub unsafe fn find<V: Vectors>(&self, asked: &Asked) -> (bool, Answer) {
-        // SAFETY: the instruction set is the caller's duty.
-        unsafe { self.find_in::<V>(asked.line, asked) }
-    }
-
-    /// As [`Query::find`], in any line.
+    /// What a line holds: whether a question's key is there, and the answer, which is missing if it is not.
     ///
     /// # Safety
     /// The CPU has `V`'s instruction set.
@@ -250,7 +232,8 @@ impl Query<'_> {
         let matches = unsafe { V::matches(line, asked) };
         // The last slot where none matches, so that there is something to read.
         let at = (matches | 1 << 6).trailing_zeros() as usize / 2;
-        (matches != 0, Answer::of(&line[at % line.len()]))
+        let found = matches != 0;
+        (found, Answer(Answer::of(&line[at % line.len()]).0 | u64::from(found).wrapping_sub(1)))
     }
 
     /// Whether a key that belongs in this line and is not there is nowhere: a pair fills its first slot first.

@@ -154,27 +154,22 @@ impl Tables {
 
     /// Sizes and flags.
     pub fn params(&self) -> TableParams {
-        let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-        TableParams {
-            n_pairs: self.table.n_pairs(),
-            probe_limit: self.table.probe_limit(),
-            n_inodes: count(self.blocks.len().saturating_mul(layout::BLOCK_INODES as usize)),
-            n_dirs: count(self.dirs.len()),
-            n_links: count(self.links.len()),
-            flags: self.flags,
-        }
+        self.view().params
     }
 
     /// The arrays, borrowed.
     pub fn view(&self) -> TablesView<'_> {
-        TablesView {
-            slots: self.table.slots(),
-            blocks: &self.blocks,
-            dirs: &self.dirs,
-            links: &self.links,
-            key: self.hash_key(),
-            params: self.params(),
-        }
+        let (slots, blocks, dirs, links) = (&**self.table.slots(), &*self.blocks, &*self.dirs, &*self.links);
+        let count = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let params = TableParams {
+            n_pairs: (slots.len() / layout::PAIR_SLOTS as usize) as u32,
+            probe_limit: self.table.probe_limit(),
+            n_inodes: count(blocks.len().saturating_mul(layout::BLOCK_INODES as usize)),
+            n_dirs: count(dirs.len()),
+            n_links: count(links.len()),
+            flags: self.flags,
+        };
+        TablesView { slots, blocks, dirs, links, key: self.hash_key(), params }
     }
 
     /// The secret hash key.

@@ -10,32 +10,29 @@
 
 mod task;
 
-use crate::block::{BLOCK_PATHS, Block, Numbers, Query};
+use crate::block::{Block, Numbers, Query};
 use crate::isa::Vectors;
 use crate::probes::{Answer, Piece, Probes, Questions};
 use crate::source::Source;
 use task::{Begun, Task};
 use warpath_core::{OutcomesMut, layout, resolve};
 
-/// Paths that are underway at once.
-const TASKS: usize = 256;
-
-/// The paths that are walked, and which of them are underway.
-pub(crate) struct Tasks<'p> {
-    tasks: [Task<'p>; TASKS],
-    underway: Numbers,
+/// The paths that are walked, as many at once as a block has, and which of them are underway.
+pub(crate) struct Tasks<'p, const N: usize> {
+    tasks: [Task<'p>; N],
+    underway: Numbers<N>,
     /// Those that go on to the next round.
-    next: Numbers,
-    found: ByKind,
+    next: Numbers<N>,
+    found: ByKind<N>,
 }
 
-impl<'p> Tasks<'p> {
-    pub fn new() -> Tasks<'p> {
+impl<'p, const N: usize> Tasks<'p, N> {
+    pub fn new() -> Tasks<'p, N> {
         Tasks {
-            tasks: [const { Task::IDLE }; TASKS],
+            tasks: [const { Task::IDLE }; N],
             underway: Numbers::new(),
             next: Numbers::new(),
-            found: ByKind { places: [[0; TASKS]; N_FOUND], lens: [0; N_FOUND] },
+            found: ByKind { places: [[0; N]; N_FOUND], lens: [0; N_FOUND] },
         }
     }
 }
@@ -45,15 +42,15 @@ impl<'p> Tasks<'p> {
 /// # Safety
 /// The CPU has `V`'s instruction set.
 #[inline(always)]
-pub(crate) unsafe fn run<'p, V: Vectors, S: Source>(
+pub(crate) unsafe fn run<'p, V: Vectors, S: Source, const N: usize>(
     query: &Query<'_>,
     block: &Block<'p, S>,
     numbers: &[usize],
-    tasks: &mut Tasks<'p>,
-    probes: &mut Probes,
+    tasks: &mut Tasks<'p, N>,
+    probes: &mut Probes<N>,
     out: &mut OutcomesMut<'_>,
 ) {
-    for numbers in numbers.chunks(TASKS) {
+    for numbers in numbers.chunks(N) {
         // SAFETY: the instruction set is the caller's duty.
         unsafe { tasks.begin::<V, S>(query, block, numbers, out) };
         while !tasks.underway.as_slice().is_empty() {
@@ -65,7 +62,7 @@ pub(crate) unsafe fn run<'p, V: Vectors, S: Source>(
     }
 }
 
-impl<'p> Tasks<'p> {
+impl<'p, const N: usize> Tasks<'p, N> {
     /// Begins the walk of these paths; answers those that need none.
     ///
     /// # Safety
@@ -95,15 +92,15 @@ impl<'p> Tasks<'p> {
 
     /// Takes in the answers of a round: writes the outcomes of paths that are through; the others choose their next prefix.
     #[inline(always)]
-    fn advance(&mut self, query: &Query<'_>, answers: &[Answer; BLOCK_PATHS], out: &mut OutcomesMut<'_>) {
+    fn advance(&mut self, query: &Query<'_>, answers: &[Answer; N], out: &mut OutcomesMut<'_>) {
         let Tasks { tasks, underway, next, found } = self;
         next.clear();
         found.sort(&answers[..underway.as_slice().len()]);
         for kind in [MISSING, DIRECTORY, LINK, FILE] {
             for &place in found.of(kind) {
                 let Some(&number) = underway.as_slice().get(usize::from(place)) else { continue };
-                let task = &mut tasks[usize::from(number) % TASKS];
-                let answer = answers[usize::from(place) % BLOCK_PATHS];
+                let task = &mut tasks[usize::from(number) % N];
+                let answer = answers[usize::from(place) % N];
                 let ended = match kind {
                     MISSING => task.miss(query),
                     DIRECTORY => task.enter(query, answer),
@@ -121,12 +118,12 @@ impl<'p> Tasks<'p> {
 }
 
 /// What every path underway asks next.
-struct Prefixes<'q, 'p> {
-    tasks: &'q [Task<'p>; TASKS],
+struct Prefixes<'q, 'p, const N: usize> {
+    tasks: &'q [Task<'p>; N],
     underway: &'q [u16],
 }
 
-impl<'q> Questions<'q> for Prefixes<'q, '_> {
+impl<'q, const N: usize> Questions<'q> for Prefixes<'q, '_, N> {
     #[inline(always)]
     fn len(&self) -> usize {
         self.underway.len()
@@ -135,7 +132,7 @@ impl<'q> Questions<'q> for Prefixes<'q, '_> {
     #[inline(always)]
     fn piece(&mut self, i: usize) -> Piece<'q> {
         let Some(&number) = self.underway.get(i) else { return Piece::NOTHING };
-        let task = &self.tasks[usize::from(number) % TASKS];
+        let task = &self.tasks[usize::from(number) % N];
         task.piece()
     }
 }
@@ -148,14 +145,14 @@ const FILE: usize = 3;
 const N_FOUND: usize = 4;
 
 /// Answers sorted by what was found.
-struct ByKind {
+struct ByKind<const N: usize> {
     /// Places in the list of answers.
-    places: [[u16; TASKS]; N_FOUND],
+    places: [[u16; N]; N_FOUND],
     lens: [usize; N_FOUND],
 }
 
-impl ByKind {
-    /// Sorts at most TASKS answers, without a branch.
+impl<const N: usize> ByKind<N> {
+    /// Sorts at most `N` answers, without a branch.
     #[inline(always)]
     fn sort(&mut self, answers: &[Answer]) {
         self.lens = [0; N_FOUND];
@@ -167,13 +164,13 @@ impl ByKind {
             };
             let found = if answer.is_missing() { MISSING } else { found };
             let len = &mut self.lens[found];
-            self.places[found][*len % TASKS] = place as u16;
+            self.places[found][*len % N] = place as u16;
             *len += 1;
         }
     }
 
     #[inline(always)]
     fn of(&self, found: usize) -> &[u16] {
-        &self.places[found][..self.lens[found].min(TASKS)]
+        &self.places[found][..self.lens[found].min(N)]
     }
 }

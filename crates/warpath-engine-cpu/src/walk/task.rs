@@ -67,7 +67,7 @@ impl<'p> Task<'p> {
         number: usize,
     ) -> Begun {
         let path = block.path(number);
-        let (Some(start), false) = (&query.start, query.is_strict()) else { return Begun::Odd };
+        let (Some(start), false) = (query.start(), query.is_strict()) else { return Begun::Odd };
         let mut from = 0;
         while path[from..].starts_with(b"./") {
             from += 2;
