@@ -10,7 +10,7 @@ use anyhow::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use warpath::{BatchLookupBuilder, BatchPathLookup, Request};
+use warpath::{BatchLookupBuilder, BatchPathLookup, GpuFilesystem, Request};
 use warpath_workload::PathSet;
 use warpath_workload::stopwatch::percentile;
 
@@ -32,6 +32,8 @@ enum Way {
     Deadlines,
     /// Threads that wait.
     Threads,
+    /// Tasks that ask the file system itself: what the tasks, the runtime and the machine take without a batcher.
+    Direct,
 }
 
 impl Way {
@@ -40,6 +42,7 @@ impl Way {
             Way::Tasks => "tasks",
             Way::Deadlines => "deadlines",
             Way::Threads => "threads",
+            Way::Direct => "direct",
         }
     }
 
@@ -48,6 +51,7 @@ impl Way {
             Way::Tasks => "64 tasks",
             Way::Deadlines => "64 tasks, deadlines of 50 ms",
             Way::Threads => "64 threads",
+            Way::Direct => "64 tasks, no batcher",
         }
     }
 }
@@ -60,7 +64,7 @@ pub fn measure(record: &mut Record, setting: &Setting) -> Result<()> {
     let set = Arc::new(setting.set.clone());
     let batcher = BatchLookupBuilder::new(&setting.fs).build()?;
     let queued = BatchLookupBuilder::new(&on_a_device(&setting.fs)?).build()?;
-    for way in [Way::Tasks, Way::Deadlines, Way::Threads] {
+    for way in [Way::Direct, Way::Tasks, Way::Deadlines, Way::Threads] {
         measure_way(record, setting, &set, &batcher, way, "", "")?;
     }
     for way in [Way::Tasks, Way::Threads] {
@@ -86,7 +90,7 @@ fn measure_way(
     let n_paces = if way == Way::Threads || !prefix.is_empty() { 1 } else { 2 };
     for (pace, what) in paces.into_iter().take(n_paces) {
         let mut runs: Vec<Load> =
-            (0..setting.rounds).map(|_| run(batcher, set, way, pace, setting.run)).collect::<Result<_>>()?;
+            (0..setting.rounds).map(|_| run(setting, batcher, set, way, pace)).collect::<Result<_>>()?;
         runs.sort_by(|a, b| a.rate.total_cmp(&b.rate));
         let rate = runs[runs.len() / 2].rate / 1e6;
         let mut waits = [0.5, 0.99, 0.999].map(|share| {
@@ -153,16 +157,18 @@ impl Load {
 }
 
 fn run(
+    setting: &Setting,
     batcher: &BatchPathLookup,
     set: &Arc<PathSet>,
     way: Way,
     pace: Option<f64>,
-    time: Duration,
 ) -> Result<Load> {
+    let time = setting.run;
     let before = batcher.numbers();
     let stop = Arc::new(AtomicBool::new(false));
     let begin = Instant::now();
     let asker = |number: usize| Asker {
+        fs: setting.fs.clone(),
         batcher: batcher.clone(),
         set: Arc::clone(set),
         stop: Arc::clone(&stop),
@@ -199,7 +205,8 @@ fn run(
     let after = batcher.numbers();
     let n_batches = (after.batches - before.batches).max(1);
     let n_answers: u64 = askers.iter().map(|asker| asker.n_answers).sum();
-    assert_eq!(after.answered - before.answered, n_answers, "the batcher counts the answers");
+    let n_counted = if way == Way::Direct { 0 } else { n_answers };
+    assert_eq!(after.answered - before.answered, n_counted, "the batcher counts the answers");
     Ok(Load {
         rate: n_answers as f64 / seconds,
         waits: askers.into_iter().flat_map(|asker| asker.waits).collect(),
@@ -209,6 +216,7 @@ fn run(
 
 /// One who asks.
 struct Asker {
+    fs: GpuFilesystem,
     batcher: BatchPathLookup,
     set: Arc<PathSet>,
     stop: Arc<AtomicBool>,
@@ -237,6 +245,7 @@ impl Asker {
                     let outcomes = self.batcher.resolve_async(request).await;
                     outcomes.ok().and_then(|outcomes| outcomes.get(0).ok())
                 }
+                Way::Direct => self.fs.lookup_path(path).ok(),
                 _ => self.batcher.lookup_path_async(path).await.ok(),
             };
             self.end(begin, inode);

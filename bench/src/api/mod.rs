@@ -123,6 +123,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// These engines as one device.
 fn device(engines: &[String]) -> Result<Device> {
     let devices: Vec<Device> = engines.iter().map(|engine| named_device(engine)).collect::<Result<_>>()?;
+    for device in &devices {
+        // Alone it must open: among several, another engine would answer for it.
+        GpuFilesystem::new(&device.clone().without_fallback(), 0)?;
+    }
     Ok(Device::combined(devices).without_fallback())
 }
 
