@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # warpath beside its peers, in one command: sets up pinned peers, makes the data, builds, measures, writes bench/record/<machine>/.
-# usage: bench/peers.sh [PART..]   PART: small system processes maps-TREE tools-TREE, TREE: kN debian usr history; most of them when none is named
+# usage: bench/peers.sh [PART..]   all parts below when none is named; `cargo xtask figures` then puts the records into the docs
 #
-# Needs Debian (or a system with fd and apt-file by itself), Python 3 and the Rust toolchain; 16 GB of memory for Debian's list. Takes
-# half an hour. Environment: GIT_HISTORY=REPOSITORY for another history than git's own, QUICK=1 for a smoke test, RUN=COMMAND
-# put before each measurement.
+# PART, and minutes on two cores, after the build: MINUTES
+#   maps-TREE, joins-TREE, tools-TREE with other trees too: kN debian usr history
+#
+# Needs Debian (or a system with fd and apt-file by itself), Python 3 and the Rust toolchain; 16 GB of memory for Debian's list.
+# Environment: GIT_HISTORY=REPOSITORY for another history than git's own, QUICK=1 for a smoke test, RUN=COMMAND put before each
+# measurement.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(small maps-k22 maps-debian maps-usr maps-history system tools-debian processes)
+[ ${#parts[@]} -gt 0 ] || parts=(small maps-k22 maps-debian maps-usr maps-history system processes joins-debian tools-debian)
 
 environment=target/peers/venv
 if ! diff -q <(grep -v "^#" bench/peers/requirements.txt | sort) <("$environment/bin/pip" freeze 2>/dev/null | sort) >/dev/null; then
@@ -29,6 +32,7 @@ for part in "${parts[@]}"; do
         small | processes) command=("$part") ;;
         system) command=(system --tree usr) ;;
         maps-*) command=(maps --tree "$tree") ;;
+        joins-*) command=(joins --tree "$tree") ;;
         tools-*) command=(tools --tree "$tree") ;;
         *) echo "unknown part $part" >&2; exit 2 ;;
     esac

@@ -2,7 +2,10 @@
 //!
 //! Two forms, both invisible to readers:
 //! - `35 <!-- record: FILE KEY -->`: the last number before the mark is KEY's in FILE (CSV), rounded as shown;
-//! - `<!-- record: FILE -->` up to `<!-- /record -->`: every table row between them is a line of FILE.
+//! - `<!-- record: FILE -->` up to `<!-- /record -->`: every table row between them is a line of FILE; with `FILE # WORDS` of the part of
+//!   it below a heading with these words.
+//!
+//! `cargo xtask figures` renews both.
 //!
 //! A table that shows rates or times without either is an error, unless `<!-- quoted: WHERE FROM -->` stands above it: figures of
 //! others, of targets, or of a record whose lines are not these.
@@ -86,6 +89,10 @@ fn check(page: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Vec<Strin
         while let Some((text, rest)) = before.split_once(MARK) {
             let (cited, after) = rest.split_once(" -->").unwrap_or((rest, ""));
             let result = match cited.split_once(' ') {
+                Some((file, words)) if words.starts_with("# ") => read(file).map(|record| {
+                    rows_of =
+                        Some((cited.to_owned(), below_heading(&record, words.trim_start_matches("# "))));
+                }),
                 Some((file, key)) => read(file).and_then(|record| check_number(text, &record, key)),
                 None => read(cited).map(|record| rows_of = Some((cited.to_owned(), record))),
             };
@@ -95,6 +102,18 @@ fn check(page: &str, read: &dyn Fn(&str) -> Result<String, String>) -> Vec<Strin
     }
     wrong.extend(rows_of.map(|(file, _)| format!("{file}: no {END} behind the rows")));
     wrong
+}
+
+/// The lines of a record below headings with these words.
+fn below_heading(record: &str, words: &str) -> String {
+    let mut is_below = false;
+    let is_wanted = |line: &&str| {
+        if line.starts_with('#') {
+            is_below = line.contains(words);
+        }
+        is_below
+    };
+    record.lines().filter(is_wanted).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether a row of a table shows a measured figure: a number with such a unit behind it, or a number in a column of such a unit.
@@ -146,6 +165,8 @@ fn a_figure_that_differs_is_seen() {
     assert_eq!(errors("<!-- record: r.csv -->\n| row | 1 |\n<!-- /record -->\n| other |"), 0);
     assert_eq!(errors("<!-- record: r.csv -->\n| row | 2 |\n<!-- /record -->"), 1);
     assert_eq!(errors("<!-- record: r.csv -->\n| row | 1 |"), 1);
+    assert_eq!(errors("<!-- record: r.csv # machine -->\n| row | 1 |\n<!-- /record -->"), 0);
+    assert_eq!(errors("<!-- record: r.csv # other -->\n| row | 1 |\n<!-- /record -->"), 1);
 }
 
 #[test]

@@ -1,4 +1,9 @@
-//! Chores of the repository. `cargo xtask codegen` writes the generated declarations.
+//! Chores of the repository. `cargo xtask codegen` writes the generated declarations, `cargo xtask figures` puts the newest records' figures
+//! into README.md and `docs/`.
+
+#![allow(clippy::print_stdout)]
+
+mod figures;
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -7,7 +12,8 @@ fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     match (args.next().as_deref(), args.next()) {
         (Some("codegen"), None) => codegen(),
-        _ => bail!("usage: cargo xtask codegen"),
+        (Some("figures"), None) => figures::refresh(&root()),
+        _ => bail!("usage: cargo xtask codegen|figures"),
     }
 }
 

@@ -46,7 +46,10 @@ fn measure_size(record: &mut Record, setting: &Setting, n_paths: usize) -> Resul
     let limit = TIME * n_ways as u32;
     let mut round = 0;
     while round < LEAST_ROUNDS || (round < MOST_ROUNDS && begin.elapsed() < limit) {
-        for (way, times) in times.iter_mut().enumerate() {
+        // To and fro: whoever follows another engine finds the caches, and the processors' clocks, as that has left them.
+        let turns = 0..n_ways;
+        let turns: Vec<usize> = if round % 2 == 0 { turns.collect() } else { turns.rev().collect() };
+        for way in turns {
             setting.force(setting.engines.get(way).map(String::as_str))?;
             // Not the paths of the round before, nor those that another way has just read. The first call is not timed: it finds the
             // caches as another engine left them.
@@ -58,7 +61,7 @@ fn measure_size(record: &mut Record, setting: &Setting, n_paths: usize) -> Resul
                 let start = Instant::now();
                 setting.fs.resolve_into(batch, &Options::default(), outcomes.as_mut())?;
                 if call > 0 {
-                    times.push(start.elapsed());
+                    times[way].push(start.elapsed());
                 }
             }
             let expected = &setting.set.expected().inodes()[first..first + n_paths];

@@ -6,12 +6,15 @@
 //! | `small` | a hash map, the flat table | the same in batches of 1 to 1000, tables that fit a cache |
 //! | `system` | `statx` in a loop, io_uring | from paths in memory to the kernel's inode numbers |
 //! | `processes` | `xargs stat`, DuckDB, Polars, `find`, `fd` | whole processes, from start to exit, output to a file |
+//! | `joins` | DuckDB, Polars | the same with two lists: whole processes from Parquet, beside `warpath lookup --index` |
 //! | `tools` | DuckDB, Polars, pyarrow, DataFusion | joins of the list of paths with the table, in memory and from Parquet |
 //! | `gpu` (feature) | flash-map | batches from the host and on the device |
 
 #[cfg(feature = "gpu")]
 mod gpu;
+mod joins;
 mod maps;
+mod process;
 mod processes;
 mod small;
 mod system;
@@ -44,6 +47,8 @@ enum Part {
     System(Choice),
     /// Whole processes: lookups of long and short lists, scans.
     Processes(processes::Arguments),
+    /// Whole processes that join two lists.
+    Joins(joins::Arguments),
     /// Joins in data tools.
     Tools(tools::Arguments),
     /// Tables on an NVIDIA GPU.
@@ -69,6 +74,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         Part::Processes(chosen) => {
             processes::measure(&mut record, chosen, arguments.quick)?;
             "peers-processes".to_owned()
+        }
+        Part::Joins(chosen) => {
+            joins::measure(&mut record, chosen, arguments.quick)?;
+            format!("peers-joins-{}", chosen.name())
         }
         Part::Tools(chosen) => {
             tools::measure(&mut record, chosen, arguments.quick)?;

@@ -1,13 +1,12 @@
 //! Whole processes on a live tree, from start to exit: files in, a file out.
 
+use super::process::{JOINS, Process, Setup, columns_of_numbers, numbers, race, row, run};
 use crate::record::{Record, Target, format_value};
-use anyhow::{Context, Result, bail, ensure};
-use std::fs::File;
+use anyhow::{Context, Result, ensure};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 use warpath_workload::stopwatch::median;
 
 #[derive(clap::Args)]
@@ -18,15 +17,8 @@ pub struct Arguments {
     /// Paths of the long list: the tree's, again and again.
     #[arg(long, default_value_t = 5_000_000)]
     n: usize,
-    /// The binary `warpath`; by default the one beside this program.
-    #[arg(long)]
-    warpath: Option<PathBuf>,
-    /// Python with the packages of bench/peers/requirements.txt, from bench/peers.sh.
-    #[arg(long, default_value = "target/peers/venv/bin/python")]
-    python: PathBuf,
-    /// Where lists, tables and outputs are written; best in memory.
-    #[arg(long, default_value = "/dev/shm/warpath-peers")]
-    work: PathBuf,
+    #[command(flatten)]
+    setup: Setup,
     /// Only these parts.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::Long, Part::Few, Part::Scan])]
     only: Vec<Part>,
@@ -42,82 +34,36 @@ enum Part {
     Scan,
 }
 
-/// What is run, on what, and how its output is read.
-struct Process<'a> {
-    name: String,
-    rounds: usize,
-    command: Command,
-    input: Option<&'a Path>,
-    /// Inode numbers from the output, in the order of the list unless `is_unordered`.
-    read: fn(&[u8]) -> Result<Vec<u64>>,
-    is_unordered: bool,
-}
-
-/// Lists, with what must be answered.
-struct Work {
-    folder: PathBuf,
+/// Lists, with what must be answered, and the tree's index.
+struct Work<'a> {
+    setup: &'a Setup,
+    index: String,
     paths: Vec<Vec<u8>>,
     inodes: Vec<u64>,
 }
 
 pub fn measure(record: &mut Record, arguments: &Arguments, quick: bool) -> Result<()> {
-    let beside = std::env::current_exe()?.with_file_name("warpath");
-    let warpath = arguments.warpath.clone().unwrap_or(beside);
-    ensure!(
-        warpath.exists(),
-        "{}: missing; cargo build --release -p warpath-cli makes it",
-        warpath.display()
-    );
-    let work = Work::new(&arguments.work, &arguments.root)?;
-    let index = work.folder.join("tree.warp");
-    run(Command::new(&warpath).arg("index").arg(&arguments.root).arg("-o").arg(&index), None, None)?;
+    let Arguments { root, setup, .. } = arguments;
+    let work = Work::new(setup, root)?;
     record.line(format!(
         "### {}: {} paths, links among them and not followed; everything cached, files in {}\n",
-        arguments.root.display(),
+        root.display(),
         work.paths.len(),
-        arguments.work.display()
+        setup.work.display()
     ));
     record.line("Seconds of wall time from the start of a process to its end; medians of rounds in turns.\n");
-    versions(record, &arguments.python);
-    let binaries =
-        Binaries { warpath, python: arguments.python.clone(), root: arguments.root.clone(), index };
+    setup.versions(record);
     if arguments.only.contains(&Part::Scan) {
-        scan(record, &work, &binaries, if quick { 1 } else { 9 })?;
+        scan(record, &work, root, if quick { 1 } else { 9 })?;
     }
     if arguments.only.contains(&Part::Few) {
-        few(record, &work, &binaries, if quick { 1 } else { 11 })?;
+        few(record, &work, root, if quick { 1 } else { 11 })?;
     }
     if arguments.only.contains(&Part::Long) {
-        long(record, &work, &binaries, if quick { work.paths.len() } else { arguments.n })?;
+        long(record, &work, if quick { work.paths.len() } else { arguments.n })?;
     }
-    std::fs::remove_dir_all(&arguments.work)?;
+    std::fs::remove_dir_all(&setup.work)?;
     Ok(())
-}
-
-struct Binaries {
-    warpath: PathBuf,
-    python: PathBuf,
-    root: PathBuf,
-    index: PathBuf,
-}
-
-impl Binaries {
-    /// `warpath lookup`, reading its list from standard input.
-    fn lookup(&self, name: &str, rounds: usize, arguments: &[&str]) -> Process<'static> {
-        let mut command = Command::new(&self.warpath);
-        command.args(["lookup", "-0", "--no-follow"]).args(arguments);
-        Process { name: name.to_owned(), rounds, command, input: None, read: lookups, is_unordered: false }
-    }
-
-    fn lookup_in_index(&self, name: &str, rounds: usize) -> Process<'static> {
-        self.lookup(name, rounds, &["--index", &self.index.to_string_lossy()])
-    }
-
-    fn python(&self, name: String, rounds: usize, arguments: &[&str]) -> Process<'static> {
-        let mut command = Command::new(&self.python);
-        command.arg("bench/peers/process.py").args(arguments);
-        Process { name, rounds, command, input: None, read: numbers, is_unordered: true }
-    }
 }
 
 fn stat(name: &str, rounds: usize) -> Process<'static> {
@@ -138,9 +84,10 @@ fn stat_in_parallel(threads: &str, folder: &Path) -> Process<'static> {
     Process { name, rounds: 1, command, input: None, read: numbers, is_unordered: true }
 }
 
-impl Work {
+impl<'a> Work<'a> {
     /// All paths of the tree as `find` writes them, with the kernel's inode numbers.
-    fn new(folder: &Path, root: &Path) -> Result<Work> {
+    fn new(setup: &'a Setup, root: &Path) -> Result<Work<'a>> {
+        let folder = &setup.work;
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let output = Command::new("find").arg(root).args(["-printf", "%p\\0"]).output().context("find")?;
         let paths: Vec<Vec<u8>> = output.stdout.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
@@ -149,12 +96,14 @@ impl Work {
             std::fs::symlink_metadata(std::ffi::OsStr::from_bytes(path)).map_or(0, |told| told.ino())
         };
         let inodes = paths.iter().map(inode).collect();
-        Ok(Work { folder: folder.to_owned(), paths, inodes })
+        let index = folder.join("tree.warp");
+        run(Command::new(setup.warpath()?).arg("index").arg(root).arg("-o").arg(&index), None, None)?;
+        Ok(Work { setup, index: index.to_string_lossy().into_owned(), paths, inodes })
     }
 
     /// A list of `n` paths, and what must be answered.
     fn list(&self, n: usize) -> Result<(PathBuf, Vec<u64>)> {
-        let file = self.folder.join(format!("list-{n}"));
+        let file = self.setup.work.join(format!("list-{n}"));
         let mut text = Vec::new();
         for path in self.paths.iter().cycle().take(n) {
             text.extend_from_slice(path);
@@ -165,142 +114,30 @@ impl Work {
     }
 }
 
-/// Runs a process to its end: how long it took. Exit codes are the caller's to expect: 0 here.
-fn run(command: &mut Command, input: Option<&Path>, output: Option<&Path>) -> Result<Duration> {
-    let what = format!("{command:?}");
-    command.stdin(input.map_or(Ok(Stdio::null()), |file| File::open(file).map(Stdio::from))?);
-    command.stdout(output.map_or(Ok(Stdio::null()), |file| File::create(file).map(Stdio::from))?);
-    let start = Instant::now();
-    let status = command.status().with_context(|| what.clone())?;
-    let time = start.elapsed();
-    ensure!(status.success(), "{what}: {status}");
-    Ok(time)
-}
-
-/// Runs processes in turns and checks each answer; seconds in the order of the processes.
-fn race(work: &Work, processes: &mut [Process<'_>], expected: &[u64]) -> Result<Vec<f64>> {
-    let output = work.folder.join("output");
-    let mut sorted = expected.to_vec();
-    sorted.sort_unstable();
-    let mut times: Vec<Vec<Duration>> = vec![vec![]; processes.len()];
-    let rounds = processes.iter().map(|process| process.rounds).max().unwrap_or(0);
-    for round in 0..rounds {
-        for (process, times) in processes.iter_mut().zip(&mut times) {
-            if round >= process.rounds {
-                continue;
-            }
-            times.push(run(&mut process.command, process.input, Some(&output))?);
-            let mut answers = (process.read)(&std::fs::read(&output)?).context(process.name.clone())?;
-            if process.is_unordered {
-                answers.sort_unstable();
-            }
-            let right = if process.is_unordered { &*sorted } else { expected };
-            ensure!(
-                answers == right,
-                "{}: wrong answers ({} for {})",
-                process.name,
-                answers.len(),
-                right.len()
-            );
-        }
-    }
-    Ok(times.into_iter().map(|times| median(times.into_iter()).as_secs_f64()).collect())
-}
-
-/// The numbers at the beginning of lines; what is empty is 0.
-fn numbers(output: &[u8]) -> Result<Vec<u64>> {
-    output.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(number).collect()
-}
-
-fn number(text: &[u8]) -> Result<u64> {
-    let digits: usize = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    ensure!(digits > 0, "no number: {}", String::from_utf8_lossy(text));
-    Ok(text[..digits].iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
-}
-
-/// STATUS<TAB>INO<TAB>PATH<NUL>.
-fn lookups(output: &[u8]) -> Result<Vec<u64>> {
-    let records = output.split(|&byte| byte == 0).filter(|record| !record.is_empty());
-    records
-        .map(|record| match record.strip_prefix(b"OK\t") {
-            Some(rest) => number(rest),
-            None => bail!("not found: {}", String::from_utf8_lossy(record)),
-        })
-        .collect()
-}
-
-fn row(record: &mut Record, key: &str, name: &str, seconds: f64, own: f64, unit: f64, n: usize) {
-    let rate = format_value(n as f64 / seconds / 1e6);
-    let times = if seconds == own { String::new() } else { format!("{:.2}x", seconds / own) };
-    record.line(format!("| {name} | {} | {rate} | {times} |", format_value(seconds * unit)));
-    record.add(format!("{key}.seconds"), name.to_owned(), seconds, "s", None);
-}
-
 /// The long list.
-fn long(record: &mut Record, work: &Work, binaries: &Binaries, n: usize) -> Result<()> {
+fn long(record: &mut Record, work: &Work<'_>, n: usize) -> Result<()> {
+    let Work { setup, index, .. } = work;
     let (list, expected) = work.list(n)?;
-    let (table_file, list_file) = (work.folder.join("table.parquet"), work.folder.join("list.parquet"));
-    let unique = work.list(work.paths.len())?.0;
-    let inodes: Vec<u8> = work.inodes.iter().flat_map(|inode| inode.to_le_bytes()).collect();
-    let inode_file = work.folder.join("inodes");
-    std::fs::write(&inode_file, inodes)?;
-    let files = [&unique, &inode_file, &list, &table_file, &list_file].map(|file| file.to_string_lossy());
-    let files: Vec<&str> = files.iter().map(AsRef::as_ref).collect();
-    run(Command::new(&binaries.python).args(["bench/peers/process.py", "convert"]).args(&files), None, None)?;
+    let tables = setup.convert(&work.list(work.paths.len())?.0, &work.inodes, &list)?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from).to_string();
-    let tables = [files[3], files[4]];
-    let sql = |columns: &str, out: &str| {
-        format!(
-            "COPY (SELECT {columns} FROM '{}' l LEFT JOIN '{}' t USING (path)) TO '{out}' (FORMAT csv, DELIMITER '\t', QUOTE '', ESCAPE '', HEADER false)",
-            tables[1], tables[0]
-        )
-    };
-    let duckdb = |name: &str, columns: &str| {
-        let mut command = Command::new(binaries.python.with_file_name("duckdb"));
-        command.arg("-c").arg(sql(columns, "/dev/stdout"));
-        Process { name: name.to_owned(), rounds: 3, command, input: None, read: numbers, is_unordered: true }
-    };
-    let mut processes = [
-        binaries.lookup_in_index("`warpath lookup -0 --index`: status, inode and path", 5),
-        binaries.lookup(
-            "`warpath lookup -0 --index --columns ino`: inodes alone",
-            5,
-            &["--index", &binaries.index.to_string_lossy(), "--columns", "ino"],
-        ),
+    let inodes = "`warpath lookup -0 --index --columns ino`: inodes alone";
+    let mut processes = vec![
+        setup.lookup("`warpath lookup -0 --index`: status, inode and path", 5, &["--index", index])?,
+        setup.lookup(inodes, 5, &["--index", index, "--columns", "ino"])?,
         stat("`xargs -0 stat -c %i`", 1),
-        stat_in_parallel(&threads, &work.folder),
-        duckdb("DuckDB CLI from Parquet: inode and path", "t.ino, l.path"),
-        duckdb("DuckDB CLI from Parquet: inodes alone", "t.ino"),
-        binaries.python(
-            "DuckDB in Python from Parquet: inodes alone".to_owned(),
-            3,
-            &["duckdb", tables[0], tables[1]],
-        ),
-        binaries.python(
-            "Polars in Python from Parquet: inodes alone".to_owned(),
-            3,
-            &["polars", tables[0], tables[1]],
-        ),
+        stat_in_parallel(&threads, &setup.work),
     ];
     processes[1].read = columns_of_numbers;
-    for process in &mut processes[..4] {
+    for process in &mut processes {
         process.input = Some(&list);
     }
-    let seconds = race(work, &mut processes, &expected)?;
+    processes.extend(setup.joins(&tables, 3));
+    let seconds = race(&work.setup.work, &mut processes, &expected)?;
     record.line(format!(
         "\n{n} paths, the tree's again and again; outputs as they come, checked afterwards:\n"
     ));
     record.line("| | seconds | M paths/s | times warpath's |\n|---|---|---|---|");
-    let keys = [
-        "warpath",
-        "warpath_inodes",
-        "xargs",
-        "xargs_parallel",
-        "duckdb",
-        "duckdb_inodes",
-        "duckdb_python",
-        "polars",
-    ];
+    let keys = ["warpath", "warpath_inodes", "xargs", "xargs_parallel"].into_iter().chain(JOINS);
     for ((process, key), &seconds_used) in processes.iter().zip(keys).zip(&seconds) {
         row(record, &format!("long.{key}"), &process.name, seconds_used, seconds[0], 1.0, n);
     }
@@ -320,27 +157,21 @@ fn long(record: &mut Record, work: &Work, binaries: &Binaries, n: usize) -> Resu
     Ok(())
 }
 
-/// `warpath lookup -0 --columns ino`: INO<NUL>.
-fn columns_of_numbers(output: &[u8]) -> Result<Vec<u64>> {
-    output.split(|&byte| byte == 0).filter(|record| !record.is_empty()).map(number).collect()
-}
-
 /// Where starting up, opening and scanning is most of the time.
-fn few(record: &mut Record, work: &Work, binaries: &Binaries, rounds: usize) -> Result<()> {
+fn few(record: &mut Record, work: &Work<'_>, root: &Path, rounds: usize) -> Result<()> {
     record.line("\nFew paths, milliseconds. `--root` scans the whole tree first:\n");
     record.line(
         "| paths | `xargs -0 stat` | `warpath lookup --index` | `warpath lookup --root` |\n|---|---|---|---|",
     );
     for n in [1, 100, 10_000, work.paths.len()] {
         let (list, expected) = work.list(n)?;
-        let root = binaries.root.to_string_lossy();
         let mut processes = [
             stat("stat", rounds),
-            binaries.lookup_in_index("index", rounds),
-            binaries.lookup("root", rounds, &["--root", &root]),
+            work.setup.lookup("index", rounds, &["--index", &work.index])?,
+            work.setup.lookup("root", rounds, &["--root", &root.to_string_lossy()])?,
         ];
         processes.iter_mut().for_each(|process| process.input = Some(&list));
-        let seconds = race(work, &mut processes, &expected)?;
+        let seconds = race(&work.setup.work, &mut processes, &expected)?;
         let [stat, index, root] = [0, 1, 2].map(|i| format_value(seconds[i] * 1e3));
         record.line(format!("| {n} | {stat} | {index} | {root} |"));
         for (process, seconds) in processes.iter().zip(&seconds) {
@@ -352,9 +183,9 @@ fn few(record: &mut Record, work: &Work, binaries: &Binaries, rounds: usize) -> 
 }
 
 /// The tree read once.
-fn scan(record: &mut Record, work: &Work, binaries: &Binaries, rounds: usize) -> Result<()> {
-    let (root, output) = (&binaries.root, work.folder.join("output"));
-    let index = work.folder.join("scan.warp");
+fn scan(record: &mut Record, work: &Work<'_>, root: &Path, rounds: usize) -> Result<()> {
+    let folder = &work.setup.work;
+    let (output, index, warpath) = (folder.join("output"), folder.join("scan.warp"), work.setup.warpath()?);
     let fd = if has("fdfind") { "fdfind" } else { "fd" };
     let mut commands: Vec<(&str, &str, Command)> = Vec::new();
     let mut add = |key, name, program: &Path, arguments: &[&str]| {
@@ -363,7 +194,7 @@ fn scan(record: &mut Record, work: &Work, binaries: &Binaries, rounds: usize) ->
         commands.push((key, name, command));
     };
     let (root, index) = (root.to_string_lossy(), index.to_string_lossy());
-    add("warpath", "`warpath index`: scan, index, file", &binaries.warpath, &["index", &root, "-o", &index]);
+    add("warpath", "`warpath index`: scan, index, file", &warpath, &["index", &root, "-o", &index]);
     add("find", "`find`", Path::new("find"), &[&root]);
     add("find_inodes", "`find -printf '%i %p\\n'`", Path::new("find"), &[&root, "-printf", "%i %p\\n"]);
     if has(fd) {
@@ -397,20 +228,6 @@ fn scan(record: &mut Record, work: &Work, binaries: &Binaries, rounds: usize) ->
         record.add(format!("scan.over_{key}"), what, seconds[0] / seconds[i], "x", Some(Target::AtMost(1.2)));
     }
     Ok(())
-}
-
-/// The peers' releases.
-fn versions(record: &mut Record, python: &Path) {
-    let duckdb = python.with_file_name("duckdb");
-    for program in [Path::new("xargs"), Path::new("stat"), Path::new("find"), Path::new("fdfind"), &duckdb] {
-        let told =
-            Command::new(program).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
-        if let Some(line) = String::from_utf8_lossy(&told).lines().next() {
-            let name = program.file_name().unwrap_or_default().to_string_lossy();
-            record.line(format!("- {name}: {line}"));
-        }
-    }
-    record.line("");
 }
 
 fn has(program: &str) -> bool {
