@@ -51,12 +51,11 @@ fn measure_size(record: &mut Record, setting: &Setting, n_paths: usize) -> Resul
         let turns: Vec<usize> = if round % 2 == 0 { turns.collect() } else { turns.rev().collect() };
         for way in turns {
             setting.force(setting.engines.get(way).map(String::as_str))?;
-            // Not the paths of the round before, nor those that another way has just read. The first call is not timed: it finds the
-            // caches as another engine left them.
+            // Paths that no way has just read. The first call is not timed: it finds the caches as another engine left them.
             let windows = (setting.set.len() / n_paths).max(1);
             let mut first = 0;
             for call in 0..CALLS {
-                first = (round * 7 + way * 3 + call) % windows * n_paths;
+                first = ((round * n_ways + way) * CALLS + call) % windows * n_paths;
                 let batch = all.slice(first..first + n_paths);
                 let start = Instant::now();
                 setting.fs.resolve_into(batch, &Options::default(), outcomes.as_mut())?;
@@ -65,7 +64,11 @@ fn measure_size(record: &mut Record, setting: &Setting, n_paths: usize) -> Resul
                 }
             }
             let expected = &setting.set.expected().inodes()[first..first + n_paths];
-            assert_eq!(outcomes.inodes(), expected, "a wrong answer");
+            assert!(
+                outcomes.inodes() == expected,
+                "a wrong answer among paths {first} to {}",
+                first + n_paths
+            );
         }
         round += 1;
     }
