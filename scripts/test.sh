@@ -11,4 +11,4 @@ cargo test -p warpath-sources --features parquet "$@"
 cargo test -p warpath-cli --features tables,wgpu "$@"
 # The API with all features: GPUs through Vulkan (on software where there is none) and through CUDA (without a driver, too).
 cargo test -p warpath --features arrow,tower,scan,wgpu,cuda \
-    --lib --example arrow_column --test devices --test description --test tower "$@"
+    --lib --example arrow_column --test allocations --test devices --test description --test tower "$@"

@@ -61,7 +61,37 @@ fn a_batch_allocates_its_two_columns_and_a_path_nothing() {
             "{n} paths: {n_bytes} bytes in {n_times} pieces"
         );
     }
+    #[cfg(feature = "arrow")]
+    an_arrow_column_allocates_two_columns(&fs);
     fs.lookup_path("/directory/7").unwrap();
     assert_eq!(allocated(|| fs.lookup_path("/directory/7")), (0, 0));
     assert_eq!(allocated(|| fs.lookup_path("/directory/missing")), (0, 0));
+}
+
+/// Called by the test above: one test, as said there.
+#[cfg(feature = "arrow")]
+fn an_arrow_column_allocates_two_columns(fs: &GpuFilesystem) {
+    use arrow_array::{LargeStringArray, StringArray, StringViewArray};
+
+    let n = 1_000_000;
+    let paths = |n_names: usize| (0..n).map(move |i| format!("/directory/{}", i % n_names));
+    // What is not found is null: a bit a path more.
+    for (n_names, bits) in [(100, 0), (150, n / 8)] {
+        let small = StringArray::from_iter_values(paths(n_names));
+        let large = LargeStringArray::from_iter_values(paths(n_names));
+        let flat: [&dyn arrow_array::Array; 2] = [&small, &large];
+        for column in flat {
+            let (n_times, n_bytes) = allocated(|| fs.resolve_arrow(column, &Options::default()).unwrap());
+            let columns = 5 * n + bits;
+            assert!(
+                n_bytes >= columns && n_bytes <= columns + 4096,
+                "{}: {n_bytes} bytes in {n_times} pieces",
+                column.data_type()
+            );
+        }
+        // Views lie in pieces: a table of 1 MiB more, whatever the column's length.
+        let views = StringViewArray::from_iter_values(paths(n_names));
+        let (_, n_bytes) = allocated(|| fs.resolve_arrow(&views, &Options::default()).unwrap());
+        assert!(n_bytes <= 5 * n + bits + (1 << 20) + 4096, "views: {n_bytes} bytes");
+    }
 }

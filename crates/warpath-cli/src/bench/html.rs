@@ -1,7 +1,7 @@
 //! One HTML file with everything in it: no script, no font, no image from elsewhere.
 
-use super::measure::{Measured, MeasuredEngine};
-use super::plot::{Plot, Series, escape};
+use super::measure::{Measured, MeasuredEngine, Point};
+use super::plot::{Form, Plot, Series, escape};
 use super::table::{duration, rate};
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.5rem}p,li{max-width:46rem}
 figure{margin:1.5rem 0}figcaption{font-weight:600;margin-bottom:.4rem}
 figure>svg{width:100%;height:auto}svg text{fill:var(--soft);font:12px system-ui,sans-serif}
 .grid{stroke:var(--grid);fill:none}.line{fill:none;stroke:currentColor;stroke-width:2}
-.mark{fill:currentColor;stroke:var(--back)}
+.mark{fill:currentColor;stroke:var(--back)}.hollow{fill:var(--back);stroke:currentColor}.upper{stroke-width:1}
 .c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}.c4{color:var(--c4)}.c5{color:var(--c5)}
 .c1 .line{stroke-dasharray:7 3}.c2 .line{stroke-dasharray:2 3}.c3 .line{stroke-dasharray:9 3 2 3}.limit.line.line{stroke-dasharray:1 4;stroke-width:1.5}
 .legend{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;font-size:.9rem;margin:.3rem 0}
@@ -73,9 +73,10 @@ pub fn render(measured: &Measured) -> String {
 }
 
 fn throughput(measured: &Measured) -> Plot {
-    let series = measured.engines.iter().map(|MeasuredEngine { name, .. }| {
+    let series = measured.engines.iter().enumerate().map(|(engine, MeasuredEngine { name, .. })| {
         let points = measured.measurements.over_batches(name);
-        Series::line(name, points.map(|point| (point.batch as f64, point.paths_per_s)).collect())
+        let points = points.map(|point| (point.batch as f64, point.paths_per_s)).collect();
+        Series { name: name.clone(), engine, form: Form::Line, points }
     });
     Plot {
         title: "Paths a second over batch size".to_owned(),
@@ -87,16 +88,14 @@ fn throughput(measured: &Measured) -> Plot {
 
 fn latency(measured: &Measured) -> Plot {
     let mut series = Vec::new();
-    for MeasuredEngine { name, .. } in &measured.engines {
-        let line = |label: &str, of: &dyn Fn(&super::measure::Point) -> f64| {
+    for (engine, MeasuredEngine { name, .. }) in measured.engines.iter().enumerate() {
+        let mut add = |label: &str, form: Form, of: &dyn Fn(&Point) -> f64| {
             let points = measured.measurements.over_batches(name);
-            Series::line(
-                format!("{name} {label}"),
-                points.map(|point| (point.batch as f64, of(point))).collect(),
-            )
+            let points = points.map(|point| (point.batch as f64, of(point))).collect();
+            series.push(Series { name: format!("{name} {label}"), engine, form, points });
         };
-        series.push(line("p50", &|point| point.p50.as_secs_f64() * 1e6));
-        series.push(line("p99", &|point| point.p99.as_secs_f64() * 1e6));
+        add("p50", Form::Line, &|point| point.p50.as_secs_f64() * 1e6);
+        add("p99", Form::Upper, &|point| point.p99.as_secs_f64() * 1e6);
     }
     Plot {
         title: "Time of a batch over its size".to_owned(),
@@ -107,33 +106,20 @@ fn latency(measured: &Measured) -> Plot {
 }
 
 fn roofline(measured: &Measured) -> Plot {
-    let large = || measured.measurements.points.iter().filter(|point| point.case != "random");
-    let mut series: Vec<Series> = measured
-        .engines
-        .iter()
-        .map(|MeasuredEngine { name, .. }| Series {
-            is_scatter: true,
-            ..Series::line(
-                format!("{name}, each kind of paths"),
-                large()
-                    .filter(|point| &point.engine == name)
-                    .map(|point| (point.bytes_per_path, point.paths_per_s))
-                    .collect(),
-            )
-        })
-        .collect();
-    for (number, engine) in measured.engines.iter().enumerate() {
-        let own = large().filter(|point| point.engine == engine.name).map(|point| point.bytes_per_path);
-        let (low, high) =
-            own.fold((f64::INFINITY, 0.0_f64), |(low, high), bytes| (low.min(bytes), high.max(bytes)));
-        let limit = |bytes: f64| (bytes, engine.limit.bytes_per_s / bytes);
-        series.push(Series {
-            limit_of: Some(number),
-            ..Series::line(
-                format!("{}: {}", engine.name, engine.limit.name()),
-                if high > 0.0 { vec![limit(low), limit(high)] } else { vec![] },
-            )
-        });
+    let mut series = Vec::new();
+    for (engine, MeasuredEngine { name, limit, .. }) in measured.engines.iter().enumerate() {
+        let large = measured.measurements.points.iter().filter(|point| point.case != "random");
+        let points: Vec<(f64, f64)> = large
+            .filter(|point| &point.engine == name)
+            .map(|point| (point.bytes_per_path, point.paths_per_s))
+            .collect();
+        let bytes = points.iter().map(|point| point.0);
+        let ends = [bytes.clone().reduce(f64::min), bytes.reduce(f64::max)];
+        let ends = ends.into_iter().flatten().map(|bytes| (bytes, limit.bytes_per_s / bytes)).collect();
+        let kinds = format!("{name}, each kind of paths");
+        series.push(Series { name: kinds, engine, form: Form::Scatter, points });
+        let name = format!("{name}: {}", limit.name());
+        series.push(Series { name, engine, form: Form::Limit, points: ends });
     }
     Plot {
         title: "Paths a second over what a path moves".to_owned(),

@@ -2,19 +2,35 @@
 
 use std::fmt::Write as _;
 
-/// A line of a plot. Colours, dashes and marks follow from its number.
+/// What a plot shows of an engine.
 pub struct Series {
     pub name: String,
+    /// Number of the engine: colour, dashes and marks follow from it, so that they are the same in every plot.
+    pub engine: usize,
+    pub form: Form,
     pub points: Vec<(f64, f64)>,
-    /// Drawn without marks, dotted, in the colour of the series of this number.
-    pub limit_of: Option<usize>,
-    /// Drawn as marks alone.
-    pub is_scatter: bool,
 }
 
-impl Series {
-    pub fn line(name: impl Into<String>, points: Vec<(f64, f64)>) -> Series {
-        Series { name: name.into(), points, limit_of: None, is_scatter: false }
+/// How a series is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A line with marks.
+    Line,
+    /// A thin line with hollow marks: the upper one of two of an engine.
+    Upper,
+    /// Marks alone.
+    Scatter,
+    /// A dotted line without marks.
+    Limit,
+}
+
+impl Form {
+    fn class(self) -> &'static str {
+        match self {
+            Form::Line | Form::Scatter => "line",
+            Form::Upper => "line upper",
+            Form::Limit => "line limit",
+        }
     }
 }
 
@@ -50,19 +66,16 @@ impl Plot {
             escape(&self.title)
         );
         self.grid(&mut svg, &x, &y, &at);
-        for (number, series) in self.series.iter().enumerate() {
-            series.draw(&mut svg, series.style(number), &at);
+        for series in &self.series {
+            series.draw(&mut svg, &at);
         }
         svg.push_str("</svg><p class=\"legend\">");
-        for (number, series) in self.series.iter().enumerate() {
-            let style = series.style(number);
-            let _ = write!(svg, "<span class=\"c{style}\"><svg viewBox=\"0 0 34 12\">");
-            if !series.is_scatter {
-                let _ = write!(svg, "<path class=\"{}\" d=\"M1 6H33\"/>", series.line_class());
+        for series in &self.series {
+            let _ = write!(svg, "<span class=\"c{}\"><svg viewBox=\"0 0 34 12\">", series.style());
+            if series.form != Form::Scatter {
+                let _ = write!(svg, "<path class=\"{}\" d=\"M1 6H33\"/>", series.form.class());
             }
-            if series.limit_of.is_none() {
-                mark(&mut svg, style, (17.0, 6.0));
-            }
+            series.mark(&mut svg, (17.0, 6.0));
             let _ = write!(svg, "</svg>{}</span>", escape(&series.name));
         }
         svg.push_str("</p></figure>\n");
@@ -110,33 +123,35 @@ impl Plot {
 }
 
 impl Series {
-    fn style(&self, number: usize) -> usize {
-        self.limit_of.unwrap_or(number) % N_STYLES
+    fn style(&self) -> usize {
+        self.engine % N_STYLES
     }
 
-    fn line_class(&self) -> &'static str {
-        if self.limit_of.is_some() { "line limit" } else { "line" }
-    }
-
-    fn draw(&self, svg: &mut String, style: usize, at: &dyn Fn((f64, f64)) -> (f64, f64)) {
-        let _ = write!(svg, "<g class=\"c{style}\"><title>{}</title>", escape(&self.name));
-        if !self.is_scatter {
-            let _ = write!(svg, "<path class=\"{}\" d=\"", self.line_class());
+    fn draw(&self, svg: &mut String, at: &dyn Fn((f64, f64)) -> (f64, f64)) {
+        let _ = write!(svg, "<g class=\"c{}\"><title>{}</title>", self.style(), escape(&self.name));
+        if self.form != Form::Scatter {
+            let _ = write!(svg, "<path class=\"{}\" d=\"", self.form.class());
             for (i, &point) in self.points.iter().enumerate() {
                 let (x, y) = at(point);
                 let _ = write!(svg, "{}{x:.1} {y:.1}", if i == 0 { 'M' } else { 'L' });
             }
             svg.push_str("\"/>");
         }
-        if self.limit_of.is_none() {
-            self.points.iter().for_each(|&point| mark(svg, style, at(point)));
-        }
+        self.points.iter().for_each(|&point| self.mark(svg, at(point)));
         svg.push_str("</g>");
+    }
+
+    fn mark(&self, svg: &mut String, at: (f64, f64)) {
+        match self.form {
+            Form::Limit => {}
+            Form::Upper => mark(svg, "mark hollow", self.style(), at),
+            Form::Line | Form::Scatter => mark(svg, "mark", self.style(), at),
+        }
     }
 }
 
 /// A circle, a square, a triangle, a diamond, a cross, a bar.
-fn mark(svg: &mut String, style: usize, (x, y): (f64, f64)) {
+fn mark(svg: &mut String, class: &str, style: usize, (x, y): (f64, f64)) {
     let d = match style {
         0 => "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z",
         1 => "m-4 -4h8v8h-8z",
@@ -145,7 +160,7 @@ fn mark(svg: &mut String, style: usize, (x, y): (f64, f64)) {
         4 => "m-5 -1.5h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z",
         _ => "m-5 -2h10v4h-10z",
     };
-    let _ = write!(svg, "<path class=\"mark\" d=\"M{x:.1} {y:.1}{d}\"/>");
+    let _ = write!(svg, "<path class=\"{class}\" d=\"M{x:.1} {y:.1}{d}\"/>");
 }
 
 /// A logarithmic axis between powers of ten, or of two where the values lie close.
@@ -229,7 +244,12 @@ mod tests {
             title: "a<b".into(),
             x: "x",
             y: "y",
-            series: vec![Series::line("\"&", vec![(1.0, 1.0), (10.0, 2.0)])],
+            series: vec![Series {
+                name: "\"&".into(),
+                engine: 0,
+                form: Form::Line,
+                points: vec![(1.0, 1.0), (10.0, 2.0)],
+            }],
         };
         let svg = plot.svg();
         assert!(svg.contains("a&lt;b") && svg.contains("&quot;&amp;") && !svg.contains("a<b"));
