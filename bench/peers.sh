@@ -11,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(small maps-k22 maps-debian maps-usr maps-history system processes joins-debian tools-debian)
+[ ${#parts[@]} -gt 0 ] || parts=(small maps-k22 maps-debian maps-usr maps-history system processes joins-debian tools-debian tools-debian-pyarrow)
 
 environment=target/peers/venv
 if ! diff -q <(grep -v "^#" bench/peers/requirements.txt | sort) <("$environment/bin/pip" freeze 2>/dev/null | sort) >/dev/null; then
@@ -33,6 +33,7 @@ for part in "${parts[@]}"; do
         system) command=(system --tree usr) ;;
         maps-*) command=(maps --tree "$tree") ;;
         joins-*) command=(joins --tree "$tree") ;;
+        tools-*-*) command=(tools --tree "${tree%%-*}" --only "${tree#*-}") ;;
         tools-*) command=(tools --tree "$tree") ;;
         *) echo "unknown part $part" >&2; exit 2 ;;
     esac

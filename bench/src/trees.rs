@@ -47,7 +47,11 @@ impl Tree {
 
     /// Paths with their answers.
     pub fn draw(&self, mix: &Mix, n: usize, seed: u64) -> Result<PathSet> {
-        Ok(PathSet::draw(&*self.paths, mix, n, seed)?)
+        let set = PathSet::draw(&*self.paths, mix, n, seed)?;
+        let namespace = self.index.namespace();
+        // Around a live tree nothing is known: some of what is missing is UNINDEXED there.
+        let is_partial = namespace.n_partial() > 0 && mix.missing > 0.0;
+        Ok(if is_partial { set.answered_by_reference(namespace) } else { set })
     }
 
     /// Every path of the tree in `find` order, directories too, for peers to build their tables from.

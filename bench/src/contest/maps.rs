@@ -61,8 +61,7 @@ pub fn measure(record: &mut Record, choice: &Choice, quick: bool) -> Result<()> 
         &random,
         &mut peers.iter(),
     )?;
-    // Of a live tree nothing is known outside: some of what is missing is UNINDEXED there, which a map does not tell.
-    if !["history", "usr"].contains(&&*tree.key) {
+    if tree.key != "history" {
         let missing = tree.draw(&Mix { missing: 0.5, ..Mix::default() }, size.set, 2)?;
         let key = format!("{}.missing.1", tree.key);
         let mut few = peers.iter().filter(|peer| ["flat table", "hashbrown, foldhash"].contains(&peer.name));

@@ -23,7 +23,7 @@ pub struct Arguments {
     /// Rounds of each way.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Only these tools.
+    /// Only these tools: duckdb, polars, datafusion, pyarrow. pyarrow takes as long as all others.
     #[arg(long, value_delimiter = ',', default_values_t = TOOLS.map(String::from))]
     only: Vec<String>,
     /// Python with the packages of bench/peers/requirements.txt, from bench/peers.sh.
@@ -42,7 +42,7 @@ impl Arguments {
     }
 }
 
-const TOOLS: [&str; 4] = ["duckdb", "polars", "datafusion", "pyarrow"];
+const TOOLS: [&str; 3] = ["duckdb", "polars", "datafusion"];
 
 const SCRIPT: &str = "bench/peers/tables.py";
 
