@@ -5,6 +5,7 @@ use memmap2::MmapMut;
 use rayon::prelude::*;
 use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
+use yoke::Yoke;
 
 /// Bytes that a mapped column borrows from: a file mapping, or any other shared buffer.
 pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
@@ -21,14 +22,18 @@ pub trait Value: Pod + Send + Sync {}
 impl<T: Pod + Send + Sync> Value for T {}
 
 /// A flat array of plain values. Reads as a slice; a mapped column is copied when it is first written to.
-pub struct Column<T> {
+pub struct Column<T: 'static> {
     storage: Storage<T>,
 }
 
-enum Storage<T> {
+enum Storage<T: 'static> {
     Owned(Vec<T>),
-    Huge { map: MmapMut, len: usize },
-    Mapped { bytes: SharedBytes, range: Range<usize> },
+    Huge {
+        map: MmapMut,
+        len: usize,
+    },
+    /// The values beside the bytes that hold them: asking these for them anew is a call each time.
+    Mapped(Yoke<&'static [T], SharedBytes>),
 }
 
 impl<T: Value> Column<T> {
@@ -58,9 +63,11 @@ impl<T: Value> Column<T> {
     ///
     /// `None` when the range lies outside the bytes, is not aligned for `T`, or holds no whole number of them.
     pub fn mapped(bytes: SharedBytes, range: Range<usize>) -> Option<Column<T>> {
-        let slice = (*bytes).as_ref().get(range.clone())?;
-        bytemuck::try_cast_slice::<u8, T>(slice).ok()?;
-        Some(Column { storage: Storage::Mapped { bytes, range } })
+        let values = Yoke::try_attach_to_cart(bytes, |bytes| {
+            let slice = bytes.as_ref().get(range).ok_or(())?;
+            bytemuck::try_cast_slice(slice).map_err(drop)
+        });
+        Some(Column { storage: Storage::Mapped(values.ok()?) })
     }
 
     /// An empty column with room for `n` values.
@@ -119,7 +126,7 @@ impl<T: Value> Column<T> {
         match &self.storage {
             Storage::Owned(values) => values.capacity() * size_of::<T>(),
             Storage::Huge { map, .. } => map.len(),
-            Storage::Mapped { range, .. } => range.len(),
+            Storage::Mapped(values) => size_of_val(*values.get()),
         }
     }
 }
@@ -144,17 +151,14 @@ impl<T: Value> Deref for Column<T> {
             Storage::Huge { map, len } => {
                 bytemuck::try_cast_slice(&map[..len * size_of::<T>()]).unwrap_or_default()
             }
-            Storage::Mapped { bytes, range } => {
-                let bytes = (**bytes).as_ref().get(range.clone()).unwrap_or_default();
-                bytemuck::try_cast_slice(bytes).unwrap_or_default()
-            }
+            Storage::Mapped(values) => values.get(),
         }
     }
 }
 
 impl<T: Value> DerefMut for Column<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        if let Storage::Mapped { .. } = self.storage {
+        if let Storage::Mapped(_) = self.storage {
             self.vec();
         }
         match &mut self.storage {
@@ -162,7 +166,7 @@ impl<T: Value> DerefMut for Column<T> {
                 bytemuck::try_cast_slice_mut(&mut map[..*len * size_of::<T>()]).unwrap_or_default()
             }
             Storage::Owned(values) => values,
-            Storage::Mapped { .. } => &mut [],
+            Storage::Mapped(_) => &mut [],
         }
     }
 }
@@ -177,9 +181,7 @@ impl<T: Value> Clone for Column<T> {
                 copy.copy_from_slice(self);
                 copy
             }
-            Storage::Mapped { bytes, range } => {
-                Column { storage: Storage::Mapped { bytes: Arc::clone(bytes), range: range.clone() } }
-            }
+            Storage::Mapped(values) => Column { storage: Storage::Mapped(values.clone()) },
         }
     }
 }

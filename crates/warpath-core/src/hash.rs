@@ -135,21 +135,25 @@ impl State {
 
     /// Continues over `bytes`.
     #[inline]
-    pub fn push(&mut self, key: HashKey<'_>, mut bytes: &[u8]) {
-        loop {
-            let pending = self.length as usize % UNIT_BYTES;
-            let n = bytes.len().min(UNIT_BYTES - pending);
-            // Before the length grows: that of a damaged record may wrap.
-            let unit = self.length as usize / UNIT_BYTES;
-            self.tail |= load(&bytes[..n]) << (8 * pending);
-            self.length = self.length.wrapping_add(n as u32);
-            bytes = &bytes[n..];
-            if pending + n < UNIT_BYTES {
-                return;
-            }
-            self.sums = add_unit(self.sums, key, unit, self.tail);
-            self.tail = 0;
+    pub fn push(&mut self, key: HashKey<'_>, bytes: &[u8]) {
+        // Bits of the unit that is not whole yet: each eight bytes that come fill it, and leave as many.
+        let pending = 8 * (self.length % layout::UNIT_BYTES);
+        let mut unit = self.length as usize / UNIT_BYTES;
+        let (words, rest) = bytes.as_chunks::<UNIT_BYTES>();
+        for word in words {
+            let word = u64::from_le_bytes(*word);
+            self.sums = add_unit(self.sums, key, unit, self.tail | word << pending);
+            self.tail = above(word, 64 - pending);
+            unit += 1;
         }
+        let last = load(rest);
+        self.tail |= last << pending;
+        if pending as usize / 8 + rest.len() >= UNIT_BYTES {
+            self.sums = add_unit(self.sums, key, unit, self.tail);
+            self.tail = above(last, 64 - pending);
+        }
+        // The length of a damaged record may wrap.
+        self.length = self.length.wrapping_add(bytes.len() as u32);
     }
 
     /// The key of the bytes so far.
@@ -183,12 +187,22 @@ fn add_unit(sums: [u64; LANES], key: HashKey<'_>, unit: usize, bytes: u64) -> [u
     })
 }
 
-/// Up to 8 bytes as a zero-padded unit, first byte lowest.
+/// Fewer than 8 bytes as a zero-padded unit, first byte lowest.
 #[inline]
 fn load(bytes: &[u8]) -> u64 {
-    let mut unit = [0; UNIT_BYTES];
-    unit[..bytes.len()].copy_from_slice(bytes);
-    u64::from_le_bytes(unit)
+    let n = bytes.len();
+    // Two halves that may overlap instead of a loop.
+    if let (Some(low), Some(high)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*low)) | u64::from(u32::from_le_bytes(*high)) << (8 * (n - 4));
+    }
+    let at = |i: usize| u64::from(bytes[i]) << (8 * i);
+    if n == 0 { 0 } else { at(0) | at(n / 2) | at(n - 1) }
+}
+
+/// The bits of a word from this one on; none from 64 on.
+#[inline]
+fn above(word: u64, bit: u32) -> u64 {
+    word.checked_shr(bit).unwrap_or(0)
 }
 
 #[inline]

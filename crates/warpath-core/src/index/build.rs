@@ -15,7 +15,7 @@ use crate::{INVALID_INODE, InodeId, ROOT};
 use rayon::prelude::*;
 
 /// Entries that are hashed and sorted as one piece of work.
-const CHUNK_ENTRIES: usize = 1 << 16;
+pub(super) const CHUNK_ENTRIES: usize = 1 << 16;
 
 /// Pairs of a region: 512 KiB of slots, so that a core fills it within its own cache.
 const REGION_PAIRS: usize = 1 << 14;
@@ -146,28 +146,30 @@ pub(crate) fn unresolved_links(namespace: &Namespace) -> Vec<LinkRecord> {
 }
 
 /// The slots of a run of entries, sorted by the region where they belong.
-struct Chunk {
+pub(super) struct Chunk {
     slots: Vec<Slot>,
     /// Where each region's slots begin, and the end.
     starts: Vec<u32>,
 }
 
 impl Chunk {
-    fn new(
+    /// The slots of the `chunk`-th run of entries. Their directories have records.
+    pub fn new(
         namespace: &Namespace,
         hash: HashKey<'_>,
         dirs: &[DirRecord],
         chunk: usize,
         n_pairs: u32,
     ) -> Chunk {
-        let n_regions = (n_pairs as usize).div_ceil(REGION_PAIRS);
+        let n_regions = n_regions(n_pairs);
         let first = chunk * CHUNK_ENTRIES;
         let last = (first + CHUNK_ENTRIES).min(namespace.entry_bound());
         let mut unsorted = Vec::with_capacity(last - first);
         let mut starts = vec![0u32; n_regions + 1];
         for entry in (first..last).filter_map(|id| namespace.entry(id)) {
-            let Some(number) = dir_number(namespace, entry.parent) else { continue };
-            let slot = slot_of(namespace, hash, State::of(&dirs[number as usize]), &entry);
+            let number = dir_number(namespace, entry.parent);
+            let Some(record) = number.and_then(|number| dirs.get(number as usize)) else { continue };
+            let slot = slot_of(namespace, hash, State::of(record), &entry);
             starts[region_of(&slot, n_pairs) + 1] += 1;
             unsorted.push(slot);
         }
@@ -184,9 +186,15 @@ impl Chunk {
         Chunk { slots, starts }
     }
 
-    fn region(&self, region: usize) -> &[Slot] {
+    /// Those that belong into a region.
+    pub fn region(&self, region: usize) -> &[Slot] {
         &self.slots[self.starts[region] as usize..self.starts[region + 1] as usize]
     }
+}
+
+/// Regions of a table.
+pub(super) fn n_regions(n_pairs: u32) -> usize {
+    (n_pairs as usize).div_ceil(REGION_PAIRS)
 }
 
 fn region_of(slot: &Slot, n_pairs: u32) -> usize {

@@ -1,17 +1,16 @@
 //! Whether tables are those of their namespace.
 
-use super::{Index, build};
-use crate::hash::Key;
-use crate::hash::{HashKey, State};
-use crate::layout::{self, Slot};
+use super::Index;
+use super::build::{self, CHUNK_ENTRIES, Chunk, n_regions};
+use crate::hash::{HashKey, Key};
+use crate::layout::{self, DirRecord};
 use crate::namespace::Unsound;
 use crate::namespace::check::ensure;
-use crate::probe::{home_pair, probe};
+use crate::probe::probe;
 use rayon::prelude::*;
-use std::hint::black_box;
 
-/// Entries whose slots are touched before the first of them is looked at: memory then answers many at a time.
-const GROUP: usize = 64;
+/// Chunks of entries whose slots are computed before the first of them is looked up: 32 MiB of slots.
+const BATCH_CHUNKS: usize = (1 << 21) / CHUNK_ENTRIES;
 
 impl Index {
     /// Checks the namespace ([`Namespace::check`](crate::Namespace::check)), and that the tables are what it gives under their
@@ -33,7 +32,12 @@ impl Index {
         let sound = flags & !tables.params.flags == 0 && tables.params.flags & layout::TABLE_STRICT == 0;
         ensure(sound, || "the flags are not the namespace's, or a directory is being re-keyed".into())?;
 
-        let dirs = build::directory_records(namespace, hash);
+        let (dirs, n_taken) = rayon::join(
+            || build::directory_records(namespace, hash),
+            || tables.slots.par_iter().filter(|slot| !slot.is_empty()).count(),
+        );
+        let sound = (n_taken, n_taken) == (namespace.n_entries(), self.tables.n_entries());
+        ensure(sound, || format!("{n_taken} slots are taken by {} entries", namespace.n_entries()))?;
         ensure(dirs.len() == tables.dirs.len(), || "there are too many or too few directory records".into())?;
         let wrong = dirs
             .par_iter()
@@ -48,33 +52,28 @@ impl Index {
             links.iter().zip(tables.links).position(|(a, b)| a.own != layout::INVALID_INODE && a != b);
         ensure(wrong.is_none(), || format!("link record {} is not what its link gives", wrong.unwrap_or(0)))?;
 
-        let n_groups = namespace.entry_bound().div_ceil(GROUP);
-        (0..n_groups).into_par_iter().with_min_len(64).try_for_each(|group| {
-            let mut wanted = [(0, Slot::EMPTY); GROUP];
-            let mut n_wanted = 0;
-            for id in group * GROUP..namespace.entry_bound().min((group + 1) * GROUP) {
-                let Some(entry) = namespace.entry(id) else { continue };
-                let number = super::links::dir_number(namespace, entry.parent);
-                let Some(record) = number.and_then(|number| dirs.get(number as usize)) else { continue };
-                let slot = build::slot_of(namespace, hash, State::of(record), &entry);
-                wanted[n_wanted] = (id, slot);
-                n_wanted += 1;
-            }
-            // A loop of its own: a processor looks only some hundred instructions ahead.
-            let home = |slot: &Slot| {
-                home_pair(slot.key0, tables.params.n_pairs) as usize * layout::PAIR_SLOTS as usize
-            };
-            let first = |slot: &Slot| tables.slots.get(home(slot)).map_or(0, |slot| slot.key0);
-            black_box(wanted[..n_wanted].iter().fold(0, |touched, (_, slot)| touched ^ first(slot)));
-            wanted[..n_wanted].iter().try_for_each(|(id, slot)| {
-                let key = Key { words: [slot.key0, slot.key1, slot.key2_kind & !layout::KIND_MASK] };
-                ensure(probe(tables.slots, &tables.params, &key) == Some(slot), || {
-                    format!("the slot of entry {id} is missing or wrong")
+        self.check_slots(hash, &dirs)
+    }
+
+    /// Every entry has its slot. Batch by batch, and within one region by region of the table: where entries follow one another, slots
+    /// lie anywhere, and a mapped file has no huge pages.
+    fn check_slots(&self, hash: HashKey<'_>, dirs: &[DirRecord]) -> Result<(), Unsound> {
+        let tables = self.tables.view();
+        let n_chunks = self.namespace.entry_bound().div_ceil(CHUNK_ENTRIES);
+        for first in (0..n_chunks).step_by(BATCH_CHUNKS) {
+            let chunks: Vec<Chunk> = (first..n_chunks.min(first + BATCH_CHUNKS))
+                .into_par_iter()
+                .map(|chunk| Chunk::new(&self.namespace, hash, dirs, chunk, tables.params.n_pairs))
+                .collect();
+            (0..n_regions(tables.params.n_pairs)).into_par_iter().try_for_each(|region| {
+                chunks.iter().flat_map(|chunk| chunk.region(region)).try_for_each(|slot| {
+                    let key = Key { words: [slot.key0, slot.key1, slot.key2_kind & !layout::KIND_MASK] };
+                    ensure(probe(tables.slots, &tables.params, &key) == Some(slot), || {
+                        format!("the slot of inode {} is missing or wrong", slot.inode)
+                    })
                 })
-            })
-        })?;
-        let n_taken = tables.slots.par_iter().filter(|slot| !slot.is_empty()).count();
-        let sound = (n_taken, n_taken) == (namespace.n_entries(), self.tables.n_entries());
-        ensure(sound, || format!("{n_taken} slots are taken by {} entries", namespace.n_entries()))
+            })?;
+        }
+        Ok(())
     }
 }

@@ -35,12 +35,18 @@ impl Namespace {
     /// [`Unsound`] with the first contradiction found. O(n).
     pub fn check(&self) -> Result<(), Unsound> {
         self.check_classes()?;
-        (0..self.entry_bound())
-            .into_par_iter()
-            .with_min_len(1 << 12)
-            .try_for_each(|id| self.check_entry(id))?;
-        self.check_depth()?;
-        self.check_children()?;
+        let entries = || {
+            let ids = (0..self.entry_bound()).into_par_iter().with_min_len(1 << 12);
+            ids.try_for_each(|id| self.check_entry(id))
+        };
+        let (entries, (depth, (children, others))) = rayon::join(entries, || {
+            rayon::join(|| self.check_depth(), || rayon::join(|| self.check_children(), || self.check_few()))
+        });
+        entries.and(depth).and(children).and(others)
+    }
+
+    /// What is rare, or soon checked.
+    fn check_few(&self) -> Result<(), Unsound> {
         self.check_free_inodes()?;
         self.check_hard_links()?;
         self.check_targets()
@@ -87,12 +93,17 @@ impl Namespace {
         let mut way: Vec<InodeId> = Vec::new();
         for directory in (0..self.inode_bound()).filter(|&inode| self.is_directory(inode)) {
             let mut at = directory;
-            while !below_root[at as usize] {
+            while below_root.get(at as usize) != Some(&true) {
+                // A parent beyond the bound is none, and its own parent the root: that it is wrong is found with its entry.
                 ensure(way.len() < bound, || format!("directory {directory} does not lie below the root"))?;
                 way.push(at);
                 at = self.parent(at).unwrap_or(ROOT);
             }
-            way.drain(..).for_each(|inode| below_root[inode as usize] = true);
+            for inode in way.drain(..) {
+                if let Some(known) = below_root.get_mut(inode as usize) {
+                    *known = true;
+                }
+            }
         }
         Ok(())
     }
