@@ -1,7 +1,6 @@
 //! The bytes of an index file: header, table of contents, sections. Drawn in `docs/index-file.md`.
 
 use crate::FileError;
-use crate::checksum::checksum;
 use bytemuck::{Pod, Zeroable};
 use std::ops::Range;
 use std::path::Path;
@@ -70,30 +69,31 @@ pub(crate) const fn name(text: &str) -> [u8; 8] {
     name
 }
 
-/// Header and table of contents of a file with these sections, laid out one after the other: name and bytes of each.
-pub(crate) fn lay_out(sections: &[([u8; 8], &[u8])]) -> (Vec<u8>, Vec<Section>) {
-    let mut at =
-        size_of::<Header>() + size_of_val(sections) / size_of::<([u8; 8], &[u8])>() * size_of::<Section>();
+/// Where these sections lie, one after the other, behind header and table of contents; without their checksums. And the file's length.
+pub(crate) fn lay_out(sections: &[([u8; 8], &[u8])]) -> (Vec<Section>, u64) {
+    let mut at = (size_of::<Header>() + sections.len() * size_of::<Section>()) as u64;
     let mut toc = Vec::with_capacity(sections.len());
     for (name, bytes) in sections {
-        at = at.next_multiple_of(ALIGN);
-        let section =
-            Section { name: *name, offset: at as u64, length: bytes.len() as u64, checksum: checksum(bytes) };
-        toc.push(section);
-        at += bytes.len();
+        let (offset, length) = (at.next_multiple_of(ALIGN as u64), bytes.len() as u64);
+        toc.push(Section { name: *name, offset, length, checksum: 0 });
+        at = offset + length;
     }
+    (toc, at)
+}
+
+/// Header and table of contents, which is complete.
+pub(crate) fn head(toc: &[Section], file_len: u64) -> Vec<u8> {
     let mut header = Header {
         magic: MAGIC,
         version: VERSION,
         layout_version: LAYOUT_VERSION,
-        file_len: at as u64,
+        file_len,
         n_sections: toc.len() as u32,
         reserved: [0; 7],
         toc_checksum: 0,
     };
-    header.toc_checksum = toc_checksum(&header, &toc);
-    let bytes = [bytemuck::bytes_of(&header), bytemuck::cast_slice(&toc)].concat();
-    (bytes, toc)
+    header.toc_checksum = toc_checksum(&header, toc);
+    [bytemuck::bytes_of(&header), bytemuck::cast_slice(toc)].concat()
 }
 
 fn toc_checksum(header: &Header, toc: &[Section]) -> u64 {

@@ -1,12 +1,13 @@
 //! Saving a file so that there is always the old one or the new one.
 
-use crate::format::{ALIGN, lay_out};
+use crate::checksum::checksum;
+use crate::format::{Section, head, lay_out};
 use crate::sections::{self, Made};
 use crate::{Facts, FileError};
+use rayon::prelude::*;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use warpath_core::Index;
 use warpath_core::layout::TABLE_STRICT;
@@ -30,6 +31,12 @@ pub struct Saved {
     /// Bytes of the file.
     pub n_bytes: u64,
 }
+
+/// Bytes of one write.
+const PIECE: usize = 8 << 20;
+
+/// Bytes that are written before a sync of them begins.
+const SYNCED: usize = 64 << 20;
 
 /// What the temporary file's name ends in.
 const PARTIAL: &str = ".partial";
@@ -59,7 +66,7 @@ pub fn save(index: &Index, facts: &Facts, path: &Path, options: &SaveOptions) ->
     };
     let name = path.file_name().unwrap_or(OsStr::new("index"));
     remove_leftovers(folder, name);
-    let mut file = tempfile::Builder::new()
+    let file = tempfile::Builder::new()
         .prefix(&prefix(name))
         .suffix(PARTIAL)
         .permissions(Permissions::from_mode(0o600))
@@ -68,29 +75,51 @@ pub fn save(index: &Index, facts: &Facts, path: &Path, options: &SaveOptions) ->
     // Held until the file is closed: who finds it unlocked knows that its writer is gone.
     let _ = file.as_file().try_lock();
     let made = Made::new(index, facts);
-    let n_bytes = write(file.as_file_mut(), &sections::of(index, &made))
-        .and_then(|n_bytes| {
-            file.as_file().set_permissions(Permissions::from_mode(options.mode))?;
-            file.as_file().sync_all()?;
-            Ok(n_bytes)
-        })
+    let n_bytes = file
+        .as_file()
+        .set_permissions(Permissions::from_mode(options.mode))
+        .and_then(|()| write(file.as_file(), &sections::of(index, &made)))
         .map_err(FileError::io(file.path(), "writing"))?;
     file.persist(&path).map_err(|error| FileError::io(&path, "replacing")(error.error))?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::io(folder, "syncing"))?;
     Ok(Saved { n_bytes })
 }
 
-fn write(file: &mut File, sections: &[([u8; 8], &[u8])]) -> std::io::Result<u64> {
-    let (head, toc) = lay_out(sections);
-    file.write_all(&head)?;
-    let mut at = head.len();
-    for (section, (_, bytes)) in toc.iter().zip(sections) {
-        let gap = section.offset as usize - at;
-        file.write_all(&[0; ALIGN][..gap])?;
-        file.write_all(bytes)?;
-        at = section.offset as usize + bytes.len();
-    }
-    Ok(at as u64)
+/// Writes and syncs a file; its checksums are worked out meanwhile.
+fn write(file: &File, sections: &[([u8; 8], &[u8])]) -> std::io::Result<u64> {
+    let (mut toc, n_bytes) = lay_out(sections);
+    let (sums, written) = rayon::join(
+        || sections.par_iter().map(|(_, bytes)| checksum(bytes)).collect::<Vec<u64>>(),
+        || write_sections(file, sections, &toc),
+    );
+    written?;
+    toc.iter_mut().zip(sums).for_each(|(section, sum)| section.checksum = sum);
+    file.write_all_at(&head(&toc, n_bytes), 0)?;
+    file.sync_all()?;
+    Ok(n_bytes)
+}
+
+/// Writes the sections to their places, what lies between them zeros; what is written goes to the disk while more is.
+fn write_sections(file: &File, sections: &[([u8; 8], &[u8])], toc: &[Section]) -> std::io::Result<()> {
+    std::thread::scope(|scope| {
+        let (written, wanted) = std::sync::mpsc::sync_channel(1);
+        // Its errors count: the system tells each of them once.
+        let sync = move || wanted.iter().try_for_each(|()| file.sync_data());
+        let syncer = std::thread::Builder::new().name("sync".into()).spawn_scoped(scope, sync)?;
+        let mut unsynced = 0;
+        for (section, (_, bytes)) in toc.iter().zip(sections) {
+            for (piece, number) in bytes.chunks(PIECE).zip(0..) {
+                file.write_all_at(piece, section.offset + number * PIECE as u64)?;
+                unsynced += piece.len();
+                // Where a sync still waits for its turn, it takes what came meanwhile with it.
+                if unsynced >= SYNCED && written.try_send(()).is_ok() {
+                    unsynced = 0;
+                }
+            }
+        }
+        drop(written);
+        syncer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 fn prefix(name: &OsStr) -> OsString {
