@@ -1,6 +1,7 @@
 //! The indexes that answer, and which of them answers which path.
 
 use crate::output::Known;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use warpath_core::{Engine, EngineError, OutcomesMut, PathBatch, Plan, Tables};
 
@@ -19,6 +20,11 @@ pub struct Target<'a> {
 pub struct Targets<'a> {
     targets: Vec<Target<'a>>,
     current_directory: PathBuf,
+}
+
+/// Whether it does not begin at the current directory; the empty path is ENOENT wherever it begins.
+fn is_absolute(path: &[u8]) -> bool {
+    path.first().is_none_or(|&byte| byte == b'/')
 }
 
 /// Who has answered each path.
@@ -55,12 +61,12 @@ impl<'a> Targets<'a> {
     ) -> Result<Who<'a>, EngineError> {
         if let [target] = &self.targets[..]
             && target.mount.is_empty()
-            && target.takes_relative
+            && (target.takes_relative || paths.iter().all(|path| is_absolute(path)))
         {
             engine.resolve(target.tables, &target.plan, &PathBatch::from_slices(paths), out)?;
             return Ok(Who::One(target.known));
         }
-        let full: Vec<Vec<u8>> = paths.iter().map(|path| self.full(path)).collect();
+        let full: Vec<Cow<'_, [u8]>> = paths.iter().map(|path| self.full(path)).collect();
         let routes: Vec<Option<(usize, &[u8])>> = full.iter().map(|path| self.route(path)).collect();
         let mut who = vec![None; paths.len()];
         for (number, target) in self.targets.iter().enumerate() {
@@ -79,20 +85,18 @@ impl<'a> Targets<'a> {
     }
 
     /// A relative path made absolute, where no index takes it as it is.
-    fn full(&self, path: &[u8]) -> Vec<u8> {
-        let is_taken = self.targets.iter().any(|target| target.takes_relative);
-        if path.starts_with(b"/") || path.is_empty() || is_taken {
-            return path.to_vec();
+    fn full<'p>(&self, path: &'p [u8]) -> Cow<'p, [u8]> {
+        if is_absolute(path) || self.targets.iter().any(|target| target.takes_relative) {
+            return Cow::Borrowed(path);
         }
-        [self.current_directory.as_os_str().as_encoded_bytes(), b"/", path].concat()
+        Cow::Owned([self.current_directory.as_os_str().as_encoded_bytes(), b"/", path].concat())
     }
 
     /// The index for a path, and what is left of the path there.
     fn route<'p>(&self, path: &'p [u8]) -> Option<(usize, &'p [u8])> {
         self.targets.iter().enumerate().find_map(|(number, target)| {
             if target.mount.is_empty() {
-                return (path.starts_with(b"/") || path.is_empty() || target.takes_relative)
-                    .then_some((number, path));
+                return (is_absolute(path) || target.takes_relative).then_some((number, path));
             }
             let rest = path.strip_prefix(target.mount.as_slice())?;
             match rest.first() {
