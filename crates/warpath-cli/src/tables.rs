@@ -73,6 +73,7 @@ mod arrow {
     use std::fs::File;
     use std::io::{BufReader, Read, Seek};
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use warpath_sources::table::ipc::{CheckedStream, check_file};
 
     /// Their libraries panic on some damaged files, which is an error here.
     fn guarded<T>(name: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -102,13 +103,15 @@ mod arrow {
         let mut magic = [0; 6];
         let is_file = file.read_exact(&mut magic).is_ok() && &magic == b"ARROW1";
         file.rewind().with_context(|| name.clone())?;
-        let file = BufReader::new(file);
         if is_file {
+            check_file(&mut file).with_context(|| name.clone())?;
+            let file = BufReader::new(file);
             let batches = arrow_ipc::reader::FileReader::try_new(file, None).with_context(|| name.clone())?;
             let number = number(&batches.schema(), column, &name)?;
             return Ok(paths(batches, number, name));
         }
-        let batches = arrow_ipc::reader::StreamReader::try_new(file, None).with_context(|| name.clone())?;
+        let stream = CheckedStream::new(BufReader::new(file));
+        let batches = arrow_ipc::reader::StreamReader::try_new(stream, None).with_context(|| name.clone())?;
         let number = number(&batches.schema(), column, &name)?;
         Ok(paths(batches, number, name))
     }

@@ -1,5 +1,6 @@
 //! Arrow IPC, as a file or a stream; and what record batches hold, from wherever they come.
 
+use super::ipc::{CheckedStream, check_file};
 use super::{Rows, TableFormat, resolve};
 use crate::columns::{Column, Fields};
 use crate::progress::Meter;
@@ -31,13 +32,14 @@ pub fn read_arrow(
     guarded(path, || {
         let mut meter = Meter::new(options.on_progress, compressed::size(path));
         let mut tree = Tree::new(Rules::default()).exclude(options.exclude);
-        if let Some(file) = open_file_format(path)? {
+        if let Some(mut file) = open_file_format(path)? {
+            check_file(&mut file).map_err(broken(path))?;
             let batches =
                 FileReader::try_new(BufReader::new(meter.count(file)), None).map_err(broken(path))?;
             let columns = columns_of(&batches.schema(), path, format)?;
             add_batches(batches, &columns, path, format.percent, &mut tree, &mut meter)?;
         } else {
-            let stream = compressed::open(path, &meter)?;
+            let stream = CheckedStream::new(compressed::open(path, &meter)?);
             let batches = StreamReader::try_new(stream, None).map_err(broken(path))?;
             let columns = columns_of(&batches.schema(), path, format)?;
             add_batches(batches, &columns, path, format.percent, &mut tree, &mut meter)?;

@@ -15,6 +15,8 @@ use warpath_core::{Namespace, NamespaceError};
 
 #[cfg(feature = "arrow")]
 pub mod arrow;
+#[cfg(feature = "arrow")]
+pub mod ipc;
 #[cfg(feature = "parquet")]
 pub mod parquet;
 
