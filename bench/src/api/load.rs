@@ -202,11 +202,16 @@ fn run(
         })?
     };
     let seconds = begin.elapsed().as_secs_f64();
-    let after = batcher.numbers();
-    let n_batches = (after.batches - before.batches).max(1);
     let n_answers: u64 = askers.iter().map(|asker| asker.n_answers).sum();
-    let n_counted = if way == Way::Direct { 0 } else { n_answers };
-    assert_eq!(after.answered - before.answered, n_counted, "the batcher counts the answers");
+    let n_asked = if way == Way::Direct { 0 } else { n_answers };
+    // A batch is counted when its answers have been handed out.
+    let limit = Instant::now() + Duration::from_secs(1);
+    while batcher.numbers().answered - before.answered < n_asked && Instant::now() < limit {
+        std::thread::yield_now();
+    }
+    let after = batcher.numbers();
+    assert_eq!(after.answered - before.answered, n_asked, "the batcher counts the answers");
+    let n_batches = (after.batches - before.batches).max(1);
     Ok(Load {
         rate: n_answers as f64 / seconds,
         waits: askers.into_iter().flat_map(|asker| asker.waits).collect(),
