@@ -2,8 +2,9 @@
 # warpath beside its peers, in one command: sets up pinned peers, makes the data, builds, measures, writes bench/record/<machine>/.
 # usage: bench/peers.sh [PART..]   all parts below when none is named; `cargo xtask figures` then puts the records into the docs
 #
-# PART, and minutes on two cores, after the build: MINUTES
-#   maps-TREE, joins-TREE, tools-TREE with other trees too: kN debian usr history
+# PART, and minutes on two cores, after a build of three:
+#   small 1   maps-k22 1   maps-debian 2   maps-usr 1   maps-history 1   system 1   processes 4   joins-debian 2   tools-debian 2
+#   tools-debian-pyarrow 5   and maps-TREE, joins-TREE, tools-TREE[-TOOL] of other trees: kN debian usr history
 #
 # Needs Debian (or a system with fd and apt-file by itself), Python 3 and the Rust toolchain; 16 GB of memory for Debian's list.
 # Environment: GIT_HISTORY=REPOSITORY for another history than git's own, QUICK=1 for a smoke test, RUN=COMMAND put before each

@@ -12,8 +12,11 @@ const TIME: Duration = Duration::from_millis(300);
 const LEAST_ROUNDS: usize = 3;
 const MOST_ROUNDS: usize = 3000;
 
-/// Calls of a contestant in a round.
-const CALLS: usize = 4;
+/// Calls of a contestant in a round: more of small batches, as they come in streams, and the first few find the caches as another engine
+/// left them.
+fn calls(n_paths: usize) -> usize {
+    (1000 / n_paths).clamp(4, 64)
+}
 
 /// Every engine forced, then `auto`, in turns, at batch sizes of 1 to 10^6: medians.
 pub fn measure(record: &mut Record, setting: &Setting) -> Result<()> {
@@ -44,6 +47,7 @@ fn measure_size(record: &mut Record, setting: &Setting, n_paths: usize) -> Resul
     let all = setting.set.batch();
     let begin = Instant::now();
     let limit = TIME * n_ways as u32;
+    let calls = calls(n_paths);
     let mut round = 0;
     while round < LEAST_ROUNDS || (round < MOST_ROUNDS && begin.elapsed() < limit) {
         // To and fro: whoever follows another engine finds the caches, and the processors' clocks, as that has left them.
@@ -51,11 +55,11 @@ fn measure_size(record: &mut Record, setting: &Setting, n_paths: usize) -> Resul
         let turns: Vec<usize> = if round % 2 == 0 { turns.collect() } else { turns.rev().collect() };
         for way in turns {
             setting.force(setting.engines.get(way).map(String::as_str))?;
-            // Paths that no way has just read. The first call is not timed: it finds the caches as another engine left them.
+            // Paths that no way has just read. The first call is not timed.
             let windows = (setting.set.len() / n_paths).max(1);
             let mut first = 0;
-            for call in 0..CALLS {
-                first = ((round * n_ways + way) * CALLS + call) % windows * n_paths;
+            for call in 0..calls {
+                first = ((round * n_ways + way) * calls + call) % windows * n_paths;
                 let batch = all.slice(first..first + n_paths);
                 let start = Instant::now();
                 setting.fs.resolve_into(batch, &Options::default(), outcomes.as_mut())?;

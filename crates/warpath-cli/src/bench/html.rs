@@ -25,7 +25,8 @@ figure>svg{width:100%;height:auto}svg text{fill:var(--soft);font:12px system-ui,
 th,td{padding:.25rem .8rem;border-bottom:1px solid var(--grid);text-align:right;white-space:nowrap}
 th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}th{color:var(--soft);font-weight:600}
 @media print{:root{--back:#fff;--text:#000;--soft:#333;--grid:#bbb;--c0:#0550ae;--c1:#b3540a;--c2:#116329;--c3:#8250df;--c4:#a40e26;--c5:#6e5600}
-body{margin:0;max-width:none;font-size:11pt}figure,tr{break-inside:avoid}h2,h2+p{break-after:avoid}thead{display:table-header-group}}
+body{margin:0;max-width:none;font-size:11pt}figure,tr,p{break-inside:avoid}h2,h2+p{break-after:avoid}thead{display:table-header-group}
+h2{margin-top:1.5rem}figure>svg{max-height:6.6cm}.scroll{overflow:visible}table{font-size:8.5pt}th,td{padding:.12rem .55rem}}
 ";
 
 /// The report.
