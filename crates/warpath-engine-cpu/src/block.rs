@@ -12,7 +12,7 @@ use warpath_core::layout::{self, Slot};
 use warpath_core::{OutcomesMut, resolve};
 
 /// Paths of a block. What is known of them lies on the stack, and has to be made before the first of them is hashed.
-pub(crate) const BLOCK: usize = 256;
+pub(crate) const BLOCK: usize = 512;
 
 /// Paths of a block of a batch that has no more.
 pub(crate) const SMALL_BLOCK: usize = 64;

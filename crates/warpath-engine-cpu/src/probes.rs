@@ -129,6 +129,11 @@ impl<const N: usize> Probes<N> {
         &self.answers
     }
 
+    /// The same, for whoever sorts them.
+    pub fn answers_mut(&mut self) -> &mut [Answer; N] {
+        &mut self.answers
+    }
+
     /// Makes this question one without an answer.
     pub fn forget(&mut self, number: u16) {
         self.answers[usize::from(number) % N] = Answer::MISSING;
@@ -161,7 +166,7 @@ impl<const N: usize> Probes<N> {
                     let (found, answer) = unsafe { query.find_in::<V>(asked.line, asked) };
                     self.answers[number] = answer;
                     self.open[n_open % N] = number as u16;
-                    n_open += usize::from(!found & !query.has_room(asked.line));
+                    n_open += usize::from(!found);
                 }
             }
         }
@@ -175,8 +180,13 @@ impl<const N: usize> Probes<N> {
     /// The CPU has `V`'s instruction set.
     #[inline(always)]
     unsafe fn read_on<V: Vectors>(&mut self, query: &Query<'_>, mut n_open: usize) {
-        for (line, &number) in self.lines.iter_mut().zip(&self.open[..n_open]) {
-            *line = self.asked[usize::from(number) % N].line;
+        let n_missed = std::mem::take(&mut n_open);
+        for at in 0..n_missed {
+            let number = self.open[at];
+            let line = self.asked[usize::from(number) % N].line;
+            self.open[n_open] = number;
+            self.lines[n_open] = line;
+            n_open += usize::from(!query.has_room(line));
         }
         // Each round reads one more line of every probe that is not through. Tables that nobody verified may have no end.
         for _ in 0..query.tables.params.probe_limit {

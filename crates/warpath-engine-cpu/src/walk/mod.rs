@@ -1,13 +1,14 @@
 //! The exact answer for what the direct probe missed: a search over the prefixes of each path, many paths in step.
 //!
 //! What exists is a prefix: when a prefix of a path is an entry's canonical path, so are all shorter ones, and they are directories.
-//! So the longest prefix that exists is found by bisection: first the whole path's parent (most misses lack only their last
-//! component), then halves. If it is a directory, the component behind it is missing; if it is a symbolic link, the walk jumps
+//! So the longest prefix that exists is found by bisection: first the whole path's parent, then halves. Most misses lack only their last
+//! component, so parents are asked for, and most outcomes written, before a task is made of what is left (`parents`). If the prefix is a directory, the component behind it is missing; if it is a symbolic link, the walk jumps
 //! to where that leads and goes on with the rest. Each round asks one prefix of every path that is underway; then the paths are sorted
 //! by what was found, so that each kind is dealt with in a loop of its own, without branches that nobody can predict.
 //!
 //! Paths with `.`, `..`, `//` or NUL, and tables with a rename that is not re-keyed, are left to [`resolve::walk`].
 
+mod parents;
 mod task;
 
 use crate::block::{Block, Numbers, Query};
@@ -52,7 +53,17 @@ pub(crate) unsafe fn run<'p, V: Vectors, S: Source, const N: usize>(
 ) {
     for numbers in numbers.chunks(N) {
         // SAFETY: the instruction set is the caller's duty.
-        unsafe { tasks.begin::<V, S>(query, block, numbers, out) };
+        let left = unsafe { parents::ask::<V, S, N>(query, block, numbers, probes, out) };
+        tasks.underway.clear();
+        // SAFETY: as above.
+        unsafe { tasks.begin::<V, S>(query, block, numbers, left.asked.as_slice(), 0, out) };
+        // Each has asked for its parent, and the answers are there; if one has not, they all ask again.
+        let n_asked = left.asked.as_slice().len();
+        if tasks.underway.as_slice().len() == n_asked {
+            tasks.advance(query, probes.answers(), out);
+        }
+        // SAFETY: as above.
+        unsafe { tasks.begin::<V, S>(query, block, numbers, left.unasked.as_slice(), n_asked, out) };
         while !tasks.underway.as_slice().is_empty() {
             let mut prefixes = Prefixes { tasks: &tasks.tasks, underway: tasks.underway.as_slice() };
             // SAFETY: as above.
@@ -63,7 +74,7 @@ pub(crate) unsafe fn run<'p, V: Vectors, S: Source, const N: usize>(
 }
 
 impl<'p, const N: usize> Tasks<'p, N> {
-    /// Begins the walk of these paths; answers those that need none.
+    /// Begins the walk of the paths at these places in `numbers`, with tasks from `first` on; answers those that need none.
     ///
     /// # Safety
     /// The CPU has `V`'s instruction set.
@@ -73,12 +84,14 @@ impl<'p, const N: usize> Tasks<'p, N> {
         query: &Query<'_>,
         block: &Block<'p, S>,
         numbers: &[usize],
+        places: &[u16],
+        first: usize,
         out: &mut OutcomesMut<'_>,
     ) {
-        self.underway.clear();
-        for (&number, task) in numbers.iter().zip(0..) {
+        for (&place, task) in places.iter().zip(first..) {
+            let number = numbers[usize::from(place) % N];
             // SAFETY: the instruction set is the caller's duty.
-            let begun = unsafe { self.tasks[task].begin::<V, S>(query, block, number) };
+            let begun = unsafe { self.tasks[task % N].begin::<V, S>(query, block, number) };
             match begun {
                 Begun::Underway => self.underway.push(task),
                 Begun::Answered(outcome) => out.set(number, outcome),
