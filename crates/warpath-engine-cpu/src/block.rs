@@ -14,8 +14,11 @@ use warpath_core::{OutcomesMut, resolve};
 /// Paths of a block. What is known of them lies on the stack, and has to be made before the first of them is hashed.
 pub(crate) const BLOCK: usize = 512;
 
-/// Paths of a block of a batch that has no more.
+/// Paths of a block of a small batch.
 pub(crate) const SMALL_BLOCK: usize = 64;
+
+/// Paths of the largest small batch.
+pub(crate) const SMALL_BATCH: usize = 4 * SMALL_BLOCK;
 
 /// Batches of so few paths are resolved one after the other: to hash a group takes longer.
 pub(crate) const FEW_PATHS: usize = 4;

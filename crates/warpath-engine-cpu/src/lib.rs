@@ -145,7 +145,7 @@ fn run(isa: Isa, tables: &Tables, plan: &Plan, source: impl Source, out: Outcome
     let batch = block::Batch { tables: &tables.view(), plan, source, out };
     if n <= block::FEW_PATHS {
         isa.run(block::FewPaths(batch))
-    } else if n <= block::SMALL_BLOCK {
+    } else if n <= block::SMALL_BATCH {
         isa.run(block::Blocks::<_, { block::SMALL_BLOCK }>(batch))
     } else {
         isa.run(block::Blocks::<_, { block::BLOCK }>(batch))
