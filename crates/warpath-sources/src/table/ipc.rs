@@ -120,10 +120,6 @@ fn read_up_to(reader: &mut impl Read, n: u64) -> Result<Vec<u8>, Error> {
 
 /// Checks what a message claims of its body.
 fn check_message(metadata: &[u8], body: &[u8]) -> Result<(), ArrowError> {
-    let prefix = |offset| {
-        let begin = usize::try_from(offset).ok()?;
-        body.get(begin..)?.first_chunk().map(|prefix| i64::from_le_bytes(*prefix))
-    };
     let Ok(message) = root_as_message(metadata) else { return Ok(()) };
     let batch = match message.header_type() {
         MessageHeader::RecordBatch => message.header_as_record_batch(),
@@ -134,11 +130,14 @@ fn check_message(metadata: &[u8], body: &[u8]) -> Result<(), ArrowError> {
     let ratio = ratio(&batch);
     let mut n_bytes = 0_u64;
     for buffer in batch.buffers().iter().flatten() {
-        let (Ok(offset), Ok(length)) = (u64::try_from(buffer.offset()), u64::try_from(buffer.length()))
-        else {
-            return Err(damaged("a buffer begins or ends before the file".into()));
+        let range = usize::try_from(buffer.offset()).ok().zip(usize::try_from(buffer.length()).ok());
+        let bytes = range.and_then(|(begin, length)| body.get(begin..)?.get(..length));
+        let Some(bytes) = bytes else {
+            return Err(damaged("a buffer does not lie within its message".into()));
         };
-        let claimed = ratio.filter(|_| length > 0).and_then(|_| prefix(offset)).unwrap_or(-1);
+        let length = bytes.len() as u64;
+        let prefix = ratio.and_then(|_| bytes.first_chunk()).map(|prefix| i64::from_le_bytes(*prefix));
+        let claimed = prefix.unwrap_or(-1);
         // -1 stands for bytes that are not compressed.
         let held = u64::try_from(claimed).unwrap_or(length);
         let most = length.saturating_sub(PREFIX).saturating_mul(ratio.unwrap_or(1)).max(length);
