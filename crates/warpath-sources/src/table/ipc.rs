@@ -51,7 +51,11 @@ fn check_block(file: &mut (impl Read + Seek), block: &Block) -> Result<(), Arrow
         return Ok(());
     };
     file.seek(SeekFrom::Start(begin))?;
-    let bytes = read_up_to(file, head.saturating_add(body))?;
+    let length = head.saturating_add(body);
+    let bytes = read_up_to(file, length)?;
+    if (bytes.len() as u64) < length {
+        return Err(damaged("a block does not lie within the file".into()));
+    }
     let skipped = if bytes.starts_with(&CONTINUATION) { 8 } else { 4 };
     let body = bytes.get(head as usize..).unwrap_or_default();
     check_message(bytes.get(skipped..).unwrap_or_default(), body)
