@@ -164,7 +164,7 @@ fn run(
     pace: Option<f64>,
 ) -> Result<Load> {
     let time = setting.run;
-    let before = batcher.numbers();
+    let before = batcher.stats();
     let stop = Arc::new(AtomicBool::new(false));
     let begin = Instant::now();
     let asker = |number: usize| Asker {
@@ -206,10 +206,10 @@ fn run(
     let n_asked = if way == Way::Direct { 0 } else { n_answers };
     // A batch is counted when its answers have been handed out.
     let limit = Instant::now() + Duration::from_secs(1);
-    while batcher.numbers().answered - before.answered < n_asked && Instant::now() < limit {
+    while batcher.stats().answered - before.answered < n_asked && Instant::now() < limit {
         std::thread::yield_now();
     }
-    let after = batcher.numbers();
+    let after = batcher.stats();
     assert_eq!(after.answered - before.answered, n_asked, "the batcher counts the answers");
     let n_batches = (after.batches - before.batches).max(1);
     Ok(Load {

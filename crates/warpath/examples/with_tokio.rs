@@ -38,7 +38,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     for (task, id) in tasks.into_iter().zip(&ids) {
         assert_eq!(task.await??, Ok(*id));
     }
-    println!("{:?}", batcher.numbers());
+    println!("{:?}", batcher.stats());
     Ok(())
 }
 

@@ -44,7 +44,9 @@ mod store;
 
 #[cfg(feature = "arrow")]
 pub use arrow::ArrowOutcomes;
-pub use batcher::{BatchLookupBuilder, BatchPathLookup, Numbers, Request, Settings, SettingsError, WhenFull};
+pub use batcher::{
+    BatchLookupBuilder, BatchPathLookup, BatcherStats, Request, Settings, SettingsError, WhenFull,
+};
 pub use device::Device;
 pub use error::Error;
 pub use filesystem::GpuFilesystem;

@@ -47,9 +47,9 @@ fn what_queues_up_while_the_engine_is_busy_is_one_batch_and_equal_paths_are_one(
     }
     assert_eq!((engine.batches(), engine.paths()), (2, 11));
     batcher.shutdown();
-    let numbers = batcher.numbers();
-    assert_eq!((numbers.requests, numbers.answered), (101, 101));
-    assert_eq!((numbers.batches, numbers.batched_paths, numbers.duplicate_paths), (2, 101, 90));
+    let stats = batcher.stats();
+    assert_eq!((stats.requests, stats.answered), (101, 101));
+    assert_eq!((stats.batches, stats.batched_paths, stats.duplicate_paths), (2, 101, 90));
 }
 
 #[test]
@@ -61,8 +61,8 @@ fn a_request_without_company_is_answered_by_its_own_thread() {
     assert_eq!(batcher.lookup_path_async("/d/8").try_get(), Some(Ok(10)));
     assert_eq!(batcher.lookup_batch(&["/d/1", "d/../d", "/"]), Ok(vec![Ok(3), Ok(1), Ok(0)]));
     assert_eq!(batcher.lookup_batch(&[]), Ok(vec![]));
-    let numbers = batcher.numbers();
-    assert_eq!((numbers.requests, numbers.answered, numbers.immediate, numbers.batches), (5, 5, 4, 0));
+    let stats = batcher.stats();
+    assert_eq!((stats.requests, stats.answered, stats.immediate, stats.batches), (5, 5, 4, 0));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_timeout_collects_company_and_a_full_batch_does_not_wait_for_it() {
     let mut lonely = batcher.lookup_path_async("/d/5");
     std::thread::sleep(Duration::from_millis(20));
     assert_eq!(lonely.try_get(), None, "nothing but the time-out lets it go");
-    batcher.set(Settings { timeout: Duration::from_millis(1), ..batcher.get() }).unwrap();
+    batcher.set_settings(Settings { timeout: Duration::from_millis(1), ..batcher.settings() }).unwrap();
     assert_eq!(lonely.wait(), Ok(7));
 }
 
@@ -109,8 +109,8 @@ fn a_full_queue_rejects_at_once() {
     assert_eq!(running.wait(), Ok(2));
     assert_eq!(in_its_place.wait(), Ok(6));
     batcher.shutdown();
-    let numbers = batcher.numbers();
-    assert_eq!((numbers.rejected, numbers.cancelled, numbers.answered), (2, 1, 2));
+    let stats = batcher.stats();
+    assert_eq!((stats.rejected, stats.cancelled, stats.answered), (2, 1, 2));
 }
 
 #[test]
@@ -137,9 +137,9 @@ fn a_full_queue_lets_wait_who_wants_to() {
         assert_eq!(blocked.join().unwrap(), Ok(7));
     });
     batcher.shutdown();
-    let numbers = batcher.numbers();
-    assert_eq!((numbers.requests, numbers.answered), (6, 4));
-    assert_eq!((numbers.cancelled, numbers.timed_out), (1, 1));
+    let stats = batcher.stats();
+    assert_eq!((stats.requests, stats.answered), (6, 4));
+    assert_eq!((stats.cancelled, stats.timed_out), (1, 1));
 }
 
 #[test]
@@ -159,8 +159,8 @@ fn a_deadline_fails_its_own_request_alone() {
     engine.open();
     assert_eq!(patient.wait().unwrap().get(0), Ok(3));
     batcher.shutdown();
-    let numbers = batcher.numbers();
-    assert_eq!((numbers.requests, numbers.timed_out, numbers.answered), (5, 4, 1));
+    let stats = batcher.stats();
+    assert_eq!((stats.requests, stats.timed_out, stats.answered), (5, 4, 1));
     assert_eq!(engine.paths(), 2, "what has timed out is not resolved");
 }
 
@@ -176,7 +176,7 @@ fn a_dropped_future_is_not_resolved() {
     assert_eq!((running.wait(), kept.wait()), (Ok(2), Ok(4)));
     batcher.shutdown();
     assert_eq!(engine.paths(), 2);
-    assert_eq!(batcher.numbers().cancelled, 1);
+    assert_eq!(batcher.stats().cancelled, 1);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn failures_fail_their_batch_and_the_batcher_lives_on() {
         assert_eq!(batcher.lookup_path("/d/0"), Ok(2));
     }
     batcher.shutdown();
-    assert_eq!((batcher.numbers().failed, batcher.numbers().answered), (4, 2));
+    assert_eq!((batcher.stats().failed, batcher.stats().answered), (4, 2));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn shutdown_answers_what_waits_and_refuses_what_comes() {
     assert_eq!(engine.batches(), 1);
     assert_eq!(batcher.lookup_path("/d/0"), Err(Error::Closed));
     assert_eq!(batcher.lookup_path_async("/d/0").wait(), Err(Error::Closed));
-    assert_eq!(batcher.numbers().failed, 2);
+    assert_eq!(batcher.stats().failed, 2);
     batcher.shutdown();
 }
 
@@ -283,7 +283,7 @@ fn settings_that_can_t_be_are_refused() {
     let error = builder.build().unwrap_err();
     assert_eq!(error.to_string(), "a preferred size of 9 paths is above max_batch_size, 8");
     let batcher = BatchLookupBuilder::new(&fs).build().unwrap();
-    let settings = Settings { queue_capacity: 0, ..batcher.get() };
-    assert_eq!(batcher.set(settings).err(), zero("queue_capacity"));
+    let settings = Settings { queue_capacity: 0, ..batcher.settings() };
+    assert_eq!(batcher.set_settings(settings).err(), zero("queue_capacity"));
     assert_eq!(batcher.lookup_path("/d"), Ok(1));
 }

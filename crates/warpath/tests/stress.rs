@@ -158,7 +158,7 @@ fn trouble(engine: &TestEngine, batcher: &BatchPathLookup, random: &mut Random) 
             when_full: if random.below(8) == 0 { WhenFull::Reject } else { WhenFull::Wait },
             ..Settings::default()
         };
-        batcher.set(settings).unwrap();
+        batcher.set_settings(settings).unwrap();
     }
 }
 
@@ -183,7 +183,7 @@ fn stress(name: &str, device: impl Fn(Arc<TestEngine>) -> Device) {
             let (batcher, tree, seen, asking) = (batcher.clone(), &tree, &seen, &asking);
             scope.spawn(move || {
                 let mut random = Random(seed ^ (thread << 32));
-                while batcher.numbers().requests < n_operations {
+                while batcher.stats().requests < n_operations {
                     for _ in 0..64 {
                         ask(&batcher, tree, seen, &mut random);
                     }
@@ -211,17 +211,17 @@ fn stress(name: &str, device: impl Fn(Arc<TestEngine>) -> Device) {
     });
     batcher.shutdown();
 
-    let numbers = batcher.numbers();
-    println!("{numbers:?}, {} swaps", n_swaps.into_inner());
-    let ends = [numbers.answered, numbers.failed, numbers.rejected, numbers.timed_out, numbers.cancelled];
-    assert_eq!(numbers.requests, ends.iter().sum::<u64>(), "a request was lost, or ended twice");
-    assert!(numbers.requests >= n_operations);
+    let stats = batcher.stats();
+    println!("{stats:?}, {} swaps", n_swaps.into_inner());
+    let ends = [stats.answered, stats.failed, stats.rejected, stats.timed_out, stats.cancelled];
+    assert_eq!(stats.requests, ends.iter().sum::<u64>(), "a request was lost, or ended twice");
+    assert!(stats.requests >= n_operations);
     // A dropped future may have been answered, rejected or failed before it was dropped; all others are as their callers saw them.
     let seen_ends = [
-        (seen.answered.into_inner(), numbers.answered),
-        (seen.failed.into_inner(), numbers.failed),
-        (seen.rejected.into_inner(), numbers.rejected),
-        (seen.timed_out.into_inner(), numbers.timed_out),
+        (seen.answered.into_inner(), stats.answered),
+        (seen.failed.into_inner(), stats.failed),
+        (seen.rejected.into_inner(), stats.rejected),
+        (seen.timed_out.into_inner(), stats.timed_out),
     ];
     let dropped = seen.dropped.into_inner();
     let mut unseen = 0;
@@ -229,10 +229,8 @@ fn stress(name: &str, device: impl Fn(Arc<TestEngine>) -> Device) {
         assert!(seen <= counted, "{seen_ends:?}");
         unseen += counted - seen;
     }
-    assert_eq!(unseen + numbers.cancelled, dropped, "{seen_ends:?}, {dropped} dropped");
-    assert!(
-        numbers.cancelled > 0 && numbers.rejected > 0 && numbers.timed_out > 0 && numbers.duplicate_paths > 0
-    );
+    assert_eq!(unseen + stats.cancelled, dropped, "{seen_ends:?}, {dropped} dropped");
+    assert!(stats.cancelled > 0 && stats.rejected > 0 && stats.timed_out > 0 && stats.duplicate_paths > 0);
 }
 
 #[test]

@@ -100,20 +100,20 @@ fn a_recorder_hears_how_every_request_ended() {
     batcher.shutdown();
     assert!(batcher.lookup_path("/a").is_err(), "closed");
 
-    let numbers = batcher.numbers();
+    let stats = batcher.stats();
     for (name, number, expected) in [
-        ("requests_total", numbers.requests, 8),
-        ("immediate_total", numbers.immediate, 1),
-        ("failed_total", numbers.failed, 2),
-        ("rejected_total", numbers.rejected, 1),
-        ("timed_out_total", numbers.timed_out, 1),
-        ("cancelled_total", numbers.cancelled, 1),
-        ("duplicate_paths_total", numbers.duplicate_paths, 1),
-        ("batches_total[flushed_by=timeout]", numbers.batches, 3),
+        ("requests_total", stats.requests, 8),
+        ("immediate_total", stats.immediate, 1),
+        ("failed_total", stats.failed, 2),
+        ("rejected_total", stats.rejected, 1),
+        ("timed_out_total", stats.timed_out, 1),
+        ("cancelled_total", stats.cancelled, 1),
+        ("duplicate_paths_total", stats.duplicate_paths, 1),
+        ("batches_total[flushed_by=timeout]", stats.batches, 3),
     ] {
         assert_eq!((kept.counter(name), number), (expected, expected), "{name}");
     }
-    assert_eq!(numbers.answered, 3);
+    assert_eq!(stats.answered, 3);
     assert_eq!(kept.values("batch_paths"), [1.0, 3.0, 1.0]);
     assert_eq!(kept.values("engine_seconds").len(), 3);
     assert_eq!(kept.values("queue_wait_seconds").len(), 3);

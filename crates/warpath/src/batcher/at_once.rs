@@ -3,7 +3,7 @@
 //! The CPU answers a few paths in less time than handing them to another thread takes. So their own thread does it, without a
 //! lock and whatever else is under way. Only counting them is shared.
 
-use super::numbers::Numbers;
+use super::stats::BatcherStats;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -48,14 +48,14 @@ impl AtOnce {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn add_to(&self, numbers: &mut Numbers) {
+    pub fn add_to(&self, stats: &mut BatcherStats) {
         for place in &self.places {
             let (answered, failed) =
                 (place.answered.load(Ordering::Relaxed), place.failed.load(Ordering::Relaxed));
-            numbers.answered += answered;
-            numbers.failed += failed;
-            numbers.immediate += answered + failed;
-            numbers.requests += answered + failed;
+            stats.answered += answered;
+            stats.failed += failed;
+            stats.immediate += answered + failed;
+            stats.requests += answered + failed;
         }
     }
 }

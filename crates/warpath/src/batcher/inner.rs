@@ -7,10 +7,10 @@
 //! wake a thread takes longer than most batches.
 
 use super::at_once::{AtOnce, MOST_PATHS};
-use super::numbers::{Metrics, Numbers};
 use super::queue::{Batch, Lanes, Next, Queued};
 use super::request::Request;
 use super::settings::{Settings, WhenFull};
+use super::stats::{BatcherStats, Metrics};
 use super::timer::Timer;
 use crate::filesystem::GpuFilesystem;
 use crate::reply::Reply;
@@ -60,7 +60,7 @@ struct State {
     next_look: Option<Instant>,
     tasks_for_room: Vec<Waker>,
     n_threads_for_room: usize,
-    numbers: Numbers,
+    stats: BatcherStats,
 }
 
 /// What became of a request.
@@ -97,7 +97,7 @@ impl Inner {
             next_look: None,
             tasks_for_room: vec![],
             n_threads_for_room: 0,
-            numbers: Numbers::default(),
+            stats: BatcherStats::default(),
         };
         Arc::new(Inner {
             fs,
@@ -129,7 +129,7 @@ impl Inner {
         if !state.may_lead(caller) {
             return None;
         }
-        state.numbers.requests += 1;
+        state.stats.requests += 1;
         state.begin_alone();
         drop(state);
         self.metrics.requests.increment(1);
@@ -174,11 +174,11 @@ impl Inner {
     ) -> Result<Admission, Error> {
         let mut state = self.lock();
         if !again {
-            state.numbers.requests += 1;
+            state.stats.requests += 1;
             self.metrics.requests.increment(1);
         }
         if state.closed {
-            state.numbers.failed += 1;
+            state.stats.failed += 1;
             self.metrics.failed.increment(1);
             return Err(Error::Closed);
         }
@@ -191,7 +191,7 @@ impl Inner {
         }
         let now = Instant::now();
         if request.deadline.is_some_and(|deadline| deadline <= now) {
-            state.numbers.timed_out += 1;
+            state.stats.timed_out += 1;
             self.metrics.timed_out.increment(1);
             return Err(Error::TimedOut);
         }
@@ -226,7 +226,7 @@ impl Inner {
             state.tasks_for_room.extend(waker.cloned());
             return Ok(Admission::Full(request));
         }
-        state.numbers.rejected += 1;
+        state.stats.rejected += 1;
         self.metrics.rejected.increment(1);
         Err(Error::Rejected { queued: state.lanes.n_paths(), capacity: state.settings.queue_capacity })
     }
@@ -269,9 +269,9 @@ impl Inner {
     fn end_alone(self: &Arc<Self>, is_ok: bool) {
         let mut state = self.lock();
         if is_ok {
-            state.numbers.answered += 1;
+            state.stats.answered += 1;
         } else {
-            state.numbers.failed += 1;
+            state.stats.failed += 1;
         }
         drop(state);
         if !is_ok {
@@ -312,9 +312,9 @@ impl Inner {
         if state.in_flight >= state.settings.max_in_flight {
             return None;
         }
-        let State { lanes, settings, numbers, .. } = state;
+        let State { lanes, settings, stats, .. } = state;
         let Next::Now(lane, flush) = lanes.next(settings, state.closed, now) else { return None };
-        let batch = lanes.take(lane, flush, settings, |dead| self.count_dead(dead, numbers));
+        let batch = lanes.take(lane, flush, settings, |dead| self.count_dead(dead, stats));
         for queued in &batch.requests {
             self.metrics.waited(now.saturating_duration_since(queued.since));
         }
@@ -324,14 +324,14 @@ impl Inner {
     }
 
     fn purge(&self, state: &mut State) {
-        let State { lanes, numbers, .. } = state;
-        lanes.purge(|dead| self.count_dead(dead, numbers));
+        let State { lanes, stats, .. } = state;
+        lanes.purge(|dead| self.count_dead(dead, stats));
     }
 
     /// Time-outs have been counted by whoever noticed them.
-    fn count_dead(&self, queued: &Queued, numbers: &mut Numbers) {
+    fn count_dead(&self, queued: &Queued, stats: &mut BatcherStats) {
         if queued.reply.is_cancelled() {
-            numbers.cancelled += 1;
+            stats.cancelled += 1;
             self.metrics.cancelled.increment(1);
         }
     }
@@ -460,38 +460,38 @@ impl Inner {
         let n_taken = batch.distribute(result) as u64;
         self.metrics.batch(batch.flush, n_paths, n_unique, engine_time);
         let mut state = self.lock();
-        let numbers = &mut state.numbers;
-        numbers.batches += 1;
-        numbers.batched_paths += n_paths as u64;
-        numbers.duplicate_paths += (n_paths - n_unique) as u64;
+        let stats = &mut state.stats;
+        stats.batches += 1;
+        stats.batched_paths += n_paths as u64;
+        stats.duplicate_paths += (n_paths - n_unique) as u64;
         if is_ok {
-            numbers.answered += n_taken;
+            stats.answered += n_taken;
         } else {
-            numbers.failed += n_taken;
+            stats.failed += n_taken;
             self.metrics.failed.increment(n_taken);
         }
         for queued in &batch.requests {
-            self.count_dead(queued, numbers);
+            self.count_dead(queued, stats);
         }
     }
 
     /// Notes a request whose deadline passed.
     pub fn timed_out(&self) {
-        self.lock().numbers.timed_out += 1;
+        self.lock().stats.timed_out += 1;
         self.metrics.timed_out.increment(1);
     }
 
     /// Notes a request that was dropped before it was in the queue.
     pub fn cancelled(&self) {
-        self.lock().numbers.cancelled += 1;
+        self.lock().stats.cancelled += 1;
         self.metrics.cancelled.increment(1);
     }
 
     /// Notes a request without paths, which needs no engine.
     pub fn answered_nothing(&self) {
         let mut state = self.lock();
-        state.numbers.requests += 1;
-        state.numbers.answered += 1;
+        state.stats.requests += 1;
+        state.stats.answered += 1;
         self.metrics.requests.increment(1);
     }
 
@@ -534,10 +534,10 @@ impl Inner {
         self.work.notify_all();
     }
 
-    pub fn numbers(&self) -> Numbers {
-        let mut numbers = self.lock().numbers;
-        self.at_once.add_to(&mut numbers);
-        numbers
+    pub fn stats(&self) -> BatcherStats {
+        let mut stats = self.lock().stats;
+        self.at_once.add_to(&mut stats);
+        stats
     }
 
     pub(super) fn timer(&self) -> &Timer {
@@ -560,7 +560,7 @@ impl State {
     }
 
     fn begin_alone(&mut self) {
-        self.numbers.immediate += 1;
+        self.stats.immediate += 1;
         self.in_flight += 1;
     }
 

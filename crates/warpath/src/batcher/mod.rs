@@ -10,22 +10,22 @@
 //! | `run` | what happens to a batch? Equal paths once, answers back |
 //! | `timer` | who notices a deadline? |
 //! | `service` | how is it a `tower` service? |
-//! | `numbers` | what has been done? |
+//! | `stats` | what has been done? |
 
 mod at_once;
 mod inner;
-mod numbers;
 mod queue;
 mod request;
 mod run;
 #[cfg(feature = "tower")]
 mod service;
 mod settings;
+mod stats;
 mod timer;
 
-pub use numbers::Numbers;
 pub use request::Request;
 pub use settings::{Settings, SettingsError, WhenFull};
+pub use stats::BatcherStats;
 
 use crate::future::{BatchLookupFuture, LookupFuture, ResolveFuture};
 use crate::{Error, GpuFilesystem};
@@ -129,7 +129,7 @@ impl BatchLookupBuilder {
 /// When the last handle is dropped the batcher closes: what waits is still answered, in the background. See
 /// [`shutdown`](BatchPathLookup::shutdown) to wait for that.
 ///
-/// It counts what it does ([`numbers`](BatchPathLookup::numbers)), and tells the `metrics` crate's recorder, if one was installed
+/// It counts what it does ([`stats`](BatchPathLookup::stats)), and tells the `metrics` crate's recorder, if one was installed
 /// when it was built: counters `warpath_batcher_{requests, immediate, failed, rejected, timed_out, cancelled, duplicate_paths,
 /// batches}_total`, the last by `flushed_by`; histograms `warpath_batcher_queue_wait_seconds`, `warpath_batcher_batch_paths`,
 /// `warpath_batcher_engine_seconds`. Batches are `tracing` spans named `batch`.
@@ -247,7 +247,7 @@ impl BatchPathLookup {
     }
 
     /// The settings in force.
-    pub fn get(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         self.inner.settings()
     }
 
@@ -255,15 +255,15 @@ impl BatchPathLookup {
     ///
     /// # Errors
     /// [`SettingsError`] for settings that no batcher can have; nothing has changed then.
-    pub fn set(&self, settings: Settings) -> Result<(), SettingsError> {
+    pub fn set_settings(&self, settings: Settings) -> Result<(), SettingsError> {
         settings.check()?;
         self.inner.set(settings);
         Ok(())
     }
 
     /// What has been done so far.
-    pub fn numbers(&self) -> Numbers {
-        self.inner.numbers()
+    pub fn stats(&self) -> BatcherStats {
+        self.inner.stats()
     }
 
     /// Takes no more requests (they get [`Error::Closed`]), answers those that wait, and returns when all have been answered: as
@@ -306,8 +306,8 @@ pub(crate) fn only(outcomes: &Outcomes) -> Outcome {
 impl fmt::Debug for BatchPathLookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BatchPathLookup")
-            .field("settings", &self.get())
-            .field("numbers", &self.numbers())
+            .field("settings", &self.settings())
+            .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Requests of equal options wait in one lane, in the order in which they came; lanes take turns by the age of their first request.
 
-use super::numbers::Flush;
 use super::request::Request;
 use super::settings::Settings;
+use super::stats::Flush;
 use crate::reply::Reply;
 use std::collections::VecDeque;
 use std::sync::Arc;

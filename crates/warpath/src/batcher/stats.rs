@@ -36,7 +36,7 @@ impl Flush {
 /// `failed`, `rejected`, `timed_out` and `cancelled`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Numbers {
+pub struct BatcherStats {
     /// Requests that came.
     pub requests: u64,
     /// Requests that were answered.
