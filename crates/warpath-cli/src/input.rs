@@ -130,10 +130,13 @@ impl Input {
         Ok(Input { sources, time: Duration::ZERO })
     }
 
-    /// Fills the block with the next paths, about `n_bytes` of them. False when there are none left.
+    /// Fills the block with the next paths, about `n_bytes` of them. False when there are none left, and behind a failure.
     pub fn next(&mut self, block: &mut Block, n_bytes: usize) -> Result<bool> {
         let begin = Instant::now();
         let more = self.fill(block, n_bytes);
+        if more.is_err() {
+            self.sources.clear();
+        }
         self.time += begin.elapsed();
         more
     }

@@ -1,12 +1,14 @@
 //! Blocks of paths, from the input to the output.
 //!
 //! ```text
-//! this thread: read ──▶ rayon's threads: split, resolve, format ──▶ writer: put in order, write
-//!        ▲                                                               │
-//!        └──────────────────────── empty slots ◀──────────────────────────┘
+//! each of rayon's threads: read a block in turn ──▶ split, resolve, format ──▶ hand it in
+//!        ▲                                                                        │
+//!        └── an empty slot ◀── write what is next, unless another thread does ◀────┘
 //! ```
 //!
-//! A fixed number of slots goes round, so memory is bounded whatever the input's length.
+//! A block is in one core's caches from its reading on, and no thread waits for another one's block while there are slots: who
+//! hands in the next block writes it, and all behind it that come meanwhile. A fixed number of slots goes round, so memory is
+//! bounded whatever the input's length.
 
 use crate::input::{Block, Input};
 use crate::output::{Answer, Counts, Format, Sink, Written};
@@ -15,7 +17,7 @@ use crate::{COULD_NOT_RUN, tell};
 use anyhow::{Error, Result};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use warpath_core::{Engine, INVALID_INODE, InodeId, LookupError, OutcomesMut};
 
@@ -57,45 +59,160 @@ struct Slot {
 ///
 /// Fails where the input can't be read or the engine can't run; what came before is printed. Where nobody
 /// reads the output any more the process ends.
-pub fn run(mut input: Input, resolver: &Resolver<'_>) -> Result<Report> {
+pub fn run(input: Input, resolver: &Resolver<'_>) -> Result<Report> {
     let begin = Instant::now();
-    let sink = resolver.format.sink()?;
-    let (to_writer, answered) = channel();
-    let (to_reader, empty) = channel();
-    // Each thread works on one, while one waits for it.
-    for _ in 0..2 * rayon::current_num_threads() + 2 {
-        let _ = to_reader.send(Slot::default());
+    let blocks = Blocks {
+        input: Mutex::new(Numbered { input, next: 0 }),
+        output: Mutex::new(Output {
+            sink: Some(resolver.format.sink()?),
+            next: 0,
+            early: BTreeMap::new(),
+            // Each thread works on one, and as many may wait for one that takes long.
+            empty: (0..2 * rayon::current_num_threads() + 2).map(|_| Slot::default()).collect(),
+            is_ended: false,
+            report: Report::default(),
+            failure: None,
+        }),
+        freed: Condvar::new(),
+    };
+    rayon::broadcast(|_| blocks.work(resolver));
+    let read_time = lock(&blocks.input).input.time;
+    let output = blocks.output.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(failure) = output.failure {
+        return Err(failure);
     }
-    let writer = std::thread::Builder::new()
-        .name("writer".to_owned())
-        .spawn(move || write_in_order(&answered, &to_reader, sink))?;
-    rayon::in_place_scope_fifo(|scope| {
-        // Held by this closure and by the tasks: the writer ends when all have.
-        let to_writer = to_writer;
-        for number in 0.. {
-            // No slot comes back where the writer has met a failure.
-            let Ok(mut slot) = empty.recv() else { break };
-            slot.number = number;
-            match input.next(&mut slot.block, resolver.batch_bytes) {
-                Ok(true) => {}
-                Ok(false) => break,
+    if let Some(sink) = output.sink {
+        sink.end()?;
+    }
+    Ok(Report { time: begin.elapsed(), read_time, ..output.report })
+}
+
+/// What the threads share.
+struct Blocks {
+    input: Mutex<Numbered>,
+    output: Mutex<Output>,
+    /// Told when slots have become empty, and at the end.
+    freed: Condvar,
+}
+
+/// The input, and the number of its next block.
+struct Numbered {
+    input: Input,
+    next: u64,
+}
+
+/// Slots that nobody works on, and what has become of the others.
+struct Output {
+    /// With the thread that writes, while one does.
+    sink: Option<Box<dyn Sink>>,
+    /// Number of the block that is written next.
+    next: u64,
+    /// Answered before their turn.
+    early: BTreeMap<u64, Slot>,
+    empty: Vec<Slot>,
+    /// Nothing more is read.
+    is_ended: bool,
+    report: Report,
+    failure: Option<Error>,
+}
+
+/// A panic elsewhere ends the run in any case; what is behind the lock is whole between two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the run when a thread leaves, by whatever way: others may be waiting for slots.
+struct Leaving<'a>(&'a Blocks);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.output).is_ended = true;
+        self.0.freed.notify_all();
+    }
+}
+
+impl Blocks {
+    /// A thread's part: block after block, until there are none left.
+    fn work(&self, resolver: &Resolver<'_>) {
+        let _leaving = Leaving(self);
+        while let Some(mut slot) = self.empty() {
+            if !self.read(&mut slot, resolver.batch_bytes) {
+                break;
+            }
+            if slot.failure.is_none() {
+                resolver.answer(&mut slot);
+            }
+            self.hand_in(slot);
+        }
+    }
+
+    /// A slot to work with, as soon as there is one; `None` at the end.
+    fn empty(&self) -> Option<Slot> {
+        let mut output = lock(&self.output);
+        while !output.is_ended {
+            if let Some(slot) = output.empty.pop() {
+                return Some(slot);
+            }
+            output = self.freed.wait(output).unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
+
+    /// Fills the slot with the next block, or with the reason why it can't be read. False behind the last one.
+    fn read(&self, slot: &mut Slot, n_bytes: usize) -> bool {
+        let mut numbered = lock(&self.input);
+        match numbered.input.next(&mut slot.block, n_bytes) {
+            Ok(true) => {}
+            Ok(false) => return false,
+            // Told behind what came before it, so that no output is ended as if it were whole.
+            Err(error) => slot.failure = Some(error),
+        }
+        slot.number = numbered.next;
+        numbered.next += 1;
+        true
+    }
+
+    /// Takes an answered slot, and writes what is next unless another thread is about it.
+    fn hand_in(&self, slot: Slot) {
+        let mut output = lock(&self.output);
+        output.early.insert(slot.number, slot);
+        loop {
+            let next = output.next;
+            if output.sink.is_none() || !output.early.contains_key(&next) {
+                return;
+            }
+            let (Some(mut sink), Some(mut slot)) = (output.sink.take(), output.early.remove(&next)) else {
+                return;
+            };
+            drop(output);
+            let put = match slot.failure.take() {
+                Some(failure) => Err(failure),
+                None => sink.put(&mut slot.written),
+            };
+            output = lock(&self.output);
+            match put {
+                Ok(()) => output.sink = Some(sink),
+                // Without a sink nothing more is written.
                 Err(error) => {
-                    // Told behind what came before it, so that no output is ended as if it were whole.
-                    slot.failure = Some(error);
-                    let _ = to_writer.send(slot);
-                    break;
+                    output.failure = Some(error);
+                    output.is_ended = true;
                 }
             }
-            let to_writer = to_writer.clone();
-            scope.spawn_fifo(move |_| {
-                resolver.answer(&mut slot);
-                let _ = to_writer.send(slot);
-            });
+            output.next += 1;
+            output.report.add(&slot);
+            output.empty.push(slot);
+            self.freed.notify_one();
         }
-    });
-    let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    let report = written?;
-    Ok(Report { time: begin.elapsed(), read_time: input.time, ..report })
+    }
+}
+
+impl Report {
+    fn add(&mut self, slot: &Slot) {
+        self.engine_time += slot.engine_time;
+        for (sum, count) in self.counts.iter_mut().zip(slot.counts) {
+            *sum += count;
+        }
+    }
 }
 
 impl Resolver<'_> {
@@ -126,35 +243,6 @@ impl Resolver<'_> {
             Err(error) => slot.failure = Some(error.into()),
         }
     }
-}
-
-/// Writes slots in the order of their numbers and sends them back, until none come any more.
-fn write_in_order(
-    answered: &Receiver<Slot>,
-    to_reader: &Sender<Slot>,
-    mut sink: Box<dyn Sink>,
-) -> Result<Report> {
-    let mut early = BTreeMap::new();
-    let mut report = Report::default();
-    let mut next = 0;
-    for slot in answered {
-        early.insert(slot.number, slot);
-        while let Some(mut slot) = early.remove(&next) {
-            if let Some(failure) = slot.failure.take() {
-                return Err(failure);
-            }
-            sink.put(&mut slot.written)?;
-            report.engine_time += slot.engine_time;
-            for (sum, count) in report.counts.iter_mut().zip(slot.counts) {
-                *sum += count;
-            }
-            // The reader may have come to its end.
-            let _ = to_reader.send(slot);
-            next += 1;
-        }
-    }
-    sink.end()?;
-    Ok(report)
 }
 
 /// Writes to standard output, past the standard library's line buffer.

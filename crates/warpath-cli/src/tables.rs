@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 
 /// The paths of a column, row after row.
-pub trait PathColumn {
+pub trait PathColumn: Send {
     /// Appends the next path, which may hold any bytes and is empty where its row has none. False behind the last.
     fn next(&mut self, bytes: &mut Vec<u8>) -> Result<bool>;
 }
@@ -121,7 +121,7 @@ mod arrow {
     }
 
     fn paths(
-        batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + 'static,
+        batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
         number: usize,
         name: String,
     ) -> Box<dyn PathColumn> {
@@ -131,7 +131,7 @@ mod arrow {
 
     /// The column of some record batches.
     struct Batches {
-        batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>,
+        batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>,
         number: usize,
         name: String,
         /// Of the batch that is being read.
