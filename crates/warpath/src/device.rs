@@ -38,7 +38,7 @@ pub struct Device {
 /// An engine that a device may use.
 #[derive(Clone)]
 pub(crate) struct Candidate {
-    pub name: Arc<str>,
+    pub name: &'static str,
     pub description: Arc<str>,
     /// Whether a small batch is answered by the calling thread, without waiting for a device.
     pub immediate: bool,
@@ -83,7 +83,7 @@ impl Device {
     /// The CPU.
     pub fn cpu() -> Device {
         Device::of(Candidate {
-            name: "cpu".into(),
+            name: "cpu",
             description: "cpu".into(),
             immediate: true,
             make: Arc::new(|| Ok(Arc::new(CpuEngine::new()))),
@@ -100,7 +100,7 @@ impl Device {
             None => "wgpu: the best adapter".to_owned(),
         };
         Device::of(Candidate {
-            name: "wgpu".into(),
+            name: "wgpu",
             description: description.into(),
             immediate: false,
             make: Arc::new(move || {
@@ -121,7 +121,7 @@ impl Device {
             None => "cuda: the first GPU".to_owned(),
         };
         Device::of(Candidate {
-            name: "cuda".into(),
+            name: "cuda",
             description: description.into(),
             immediate: false,
             make: Arc::new(move || {
@@ -136,7 +136,7 @@ impl Device {
     pub fn cuda_gpus(gpus: &[usize]) -> Device {
         let gpus = gpus.to_vec();
         Device::of(Candidate {
-            name: "cuda".into(),
+            name: "cuda",
             description: format!("cuda: GPUs {gpus:?}").into(),
             immediate: false,
             make: Arc::new(move || {
@@ -151,7 +151,7 @@ impl Device {
         let info = engine.info();
         let make = move || Ok(Arc::clone(&engine));
         Device::of(Candidate {
-            name: info.name.into(),
+            name: info.name,
             description: format!("{}: {}", info.name, info.device).into(),
             immediate: false,
             make: Arc::new(make),
@@ -181,7 +181,7 @@ impl Device {
     /// Its name: that of its engine, or `auto` for several.
     pub fn name(&self) -> &str {
         match &self.candidates[..] {
-            [only] => &only.name,
+            [only] => only.name,
             _ => "auto",
         }
     }
@@ -205,7 +205,7 @@ impl Device {
     pub(crate) fn seats(&self) -> (Vec<Candidate>, usize) {
         let mut seats = self.candidates.clone();
         let n_own = seats.len();
-        if self.fallback && seats.iter().all(|candidate| &*candidate.name != "cpu") {
+        if self.fallback && seats.iter().all(|candidate| candidate.name != "cpu") {
             seats.extend(Device::cpu().candidates);
         }
         (seats, n_own)
@@ -308,7 +308,7 @@ mod tests {
 
     fn found(engine: &'static str, hardware: &str, number: usize) -> Found {
         let mut device = Device::cpu();
-        device.candidates[0].name = engine.into();
+        device.candidates[0].name = engine;
         device.candidates[0].description = format!("{engine} {hardware} {number}").into();
         Found { device, engine, hardware: hardware.to_owned() }
     }

@@ -45,8 +45,8 @@ impl Seat {
         Seat { candidate, model: Model::default(), state: ArcSwap::default(), making: Mutex::new(()) }
     }
 
-    pub fn name(&self) -> &str {
-        &self.candidate.name
+    pub fn name(&self) -> &'static str {
+        self.candidate.name
     }
 
     /// Whether `name` means it: its name, or that with a part of what it runs on behind a colon, in any case.
@@ -129,7 +129,7 @@ impl Seat {
         }
         let made = catch_unwind(AssertUnwindSafe(|| (self.candidate.make)())).unwrap_or_else(|panic| {
             let reason = format!("opening it panicked: {}", panic_text(&*panic));
-            Err(EngineError::Unavailable { engine: "own", reason })
+            Err(EngineError::Unavailable { engine: self.name(), reason })
         });
         match made {
             Ok(engine) => {
@@ -184,6 +184,18 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_that_panics_while_it_opens_is_named() {
+        let seat = Seat::new(Candidate {
+            name: "wgpu",
+            description: "wgpu".into(),
+            immediate: false,
+            make: Arc::new(|| panic!("no symbol")),
+        });
+        let reason = "opening it panicked: no symbol".to_owned();
+        assert_eq!(seat.open(), Err(EngineError::Unavailable { engine: "wgpu", reason }));
+    }
 
     #[test]
     fn pauses_grow_and_end() {
