@@ -1,5 +1,6 @@
 //! One GPU: which way a batch goes, and the lock that keeps index and batches in order.
 
+use crate::answers::Columns;
 use crate::driver::{self, Named};
 use crate::few::{Few, Slots};
 use crate::kernels::{Kernels, Query};
@@ -8,8 +9,8 @@ use crate::pack;
 use crate::replica::{Replica, Uploader, wait_for_all};
 use crate::resident::{self, Resident, ResidentStats};
 use crate::ring::{PLACE_BYTES, Serves};
-use crate::text::{Columns, Source, TextLanes};
-use crate::workers::{Failure, FreeLanes, Misses, Remaining, Task, Ways, side_by_side};
+use crate::text::{Source, TextBuffers};
+use crate::workers::{Failure, FreeBuffers, Misses, Remaining, Task, Ways, side_by_side};
 use cudarc::driver::CudaContext;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -101,7 +102,7 @@ pub(crate) struct Device {
     pub kernels: Kernels,
     transfer: Transfer,
     use_few: bool,
-    free_lanes: FreeLanes,
+    free_buffers: FreeBuffers,
     resident: Option<Arc<Resident>>,
     /// Why there is no resident kernel although one was asked for.
     resident_refused: Option<String>,
@@ -115,8 +116,8 @@ pub(crate) struct State {
     /// The last used first.
     replicas: Vec<Replica>,
     few: Option<Few>,
-    text: Option<TextLanes>,
-    has_lanes: bool,
+    text: Option<TextBuffers>,
+    has_buffers: bool,
     /// To be paused before a replica changes or goes.
     resident: Option<Arc<Resident>>,
     /// Launches of others may be under way on streams that are not ours.
@@ -138,7 +139,7 @@ impl Device {
             replicas: Vec::new(),
             few: None,
             text: None,
-            has_lanes: false,
+            has_buffers: false,
             resident: resident.clone(),
             launched_for_others: false,
         };
@@ -148,7 +149,7 @@ impl Device {
             kernels,
             transfer: options.transfer,
             use_few: options.few,
-            free_lanes: FreeLanes::default(),
+            free_buffers: FreeBuffers::default(),
             resident,
             resident_refused,
             state: Mutex::new(state),
@@ -218,12 +219,12 @@ impl Device {
             };
             return few.resolve(&self.kernels, &mut query, &slots, &mut out);
         }
-        if !std::mem::replace(&mut state.has_lanes, true) {
-            // The driver may wait for the kernel before it gives memory for the lanes.
+        if !std::mem::replace(&mut state.has_buffers, true) {
+            // The driver may wait for the kernel before it gives memory for the buffers.
             state.pause_resident()?;
         }
         let columns = Columns::new(out.inodes, out.statuses);
-        let mut large = Large { device: self, tables, plan, query: &query, lanes: &mut state.text };
+        let mut large = Large { device: self, tables, plan, query: &query, text: &mut state.text };
         let missed = large.resolve(batch, columns)?;
         large.resolve_missed(batch, missed, &mut out)
     }
@@ -260,7 +261,7 @@ impl Device {
 
     pub fn lock(&self) -> Result<MutexGuard<'_, State>, EngineError> {
         self.context.bind_to_thread().named("cuCtxSetCurrent")?;
-        // A panic leaves lanes whose work is waited for before they are used again.
+        // A panic leaves buffers whose work is waited for before they are used again.
         Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -345,7 +346,7 @@ struct Large<'a> {
     tables: &'a Tables,
     plan: &'a Plan,
     query: &'a Query,
-    lanes: &'a mut Option<TextLanes>,
+    text: &'a mut Option<TextBuffers>,
 }
 
 impl Large<'_> {
@@ -396,7 +397,7 @@ impl Large<'_> {
         let view = self.tables.view();
         let task = Task {
             context: &self.device.context,
-            free: &self.device.free_lanes,
+            free: &self.device.free_buffers,
             kernels: &self.device.kernels,
             query: self.query,
             view: &view,
@@ -427,14 +428,14 @@ impl Large<'_> {
     /// Sends the text of what remains by the copy engine, from the front, until nothing does.
     fn send_text(&mut self, task: &Task<'_>) -> Result<(), EngineError> {
         let kernels = &self.device.kernels;
-        let lanes = match &mut self.lanes {
-            Some(lanes) => lanes,
-            none => none.insert(TextLanes::new(&self.device.context)?),
+        let buffers = match &mut self.text {
+            Some(buffers) => buffers,
+            none => none.insert(TextBuffers::new(&self.device.context)?),
         };
         let mut sent = 0;
         let mut send = || -> Result<(), EngineError> {
             while let Some(range) =
-                task.remaining.take_front(|left| TextLanes::next_chunk(&task.source, left, sent))
+                task.remaining.take_front(|left| TextBuffers::next_chunk(&task.source, left, sent))
             {
                 if range.is_empty() {
                     if let Some(one) = task.remaining.take_front(|left| left.start..left.start + 1) {
@@ -445,14 +446,14 @@ impl Large<'_> {
                 sent += range.len();
                 // SAFETY: the range was given to this thread alone; the batch, the columns and the device's lock outlive `finish` and
                 // `abandon`, one of which is called below.
-                unsafe { lanes.send(kernels, task.query, &task.source, range, task.columns) }?;
+                unsafe { buffers.send(kernels, task.query, &task.source, range, task.columns) }?;
             }
             // SAFETY: as above.
-            unsafe { lanes.finish(task.columns) }
+            unsafe { buffers.finish(task.columns) }
         };
         let sent = send();
         if sent.is_err() {
-            lanes.abandon();
+            buffers.abandon();
         }
         sent
     }

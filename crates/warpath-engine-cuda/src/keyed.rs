@@ -1,8 +1,8 @@
 //! A chunk of a large batch whose keys a thread hashes: the device probes, and 12 bytes a path go over the bus instead of its text.
 
+use crate::answers::InFlight;
 use crate::kernels::PENDING;
-use crate::memory::{DeviceBuffer, HostBuffer, Stream};
-use crate::text::Answers;
+use crate::memory::{DeviceBuffer, HostBuffer};
 use crate::workers::Task;
 use cudarc::driver::CudaContext;
 use std::ops::Range;
@@ -15,29 +15,19 @@ pub(crate) const CHUNK_PATHS: usize = 1 << 16;
 
 /// A chunk's keys and answers.
 #[derive(Debug)]
-pub(crate) struct KeyLane {
-    stream: Stream,
+pub(crate) struct KeyBuffers {
     device_keys: DeviceBuffer,
     keys: HostBuffer,
-    answers: Answers,
-    at_work: Option<Range<usize>>,
+    pub in_flight: InFlight,
 }
 
-impl KeyLane {
-    pub fn new(context: &Arc<CudaContext>) -> Result<KeyLane, EngineError> {
-        Ok(KeyLane {
-            stream: Stream::new(context)?,
+impl KeyBuffers {
+    pub fn new(context: &Arc<CudaContext>) -> Result<KeyBuffers, EngineError> {
+        Ok(KeyBuffers {
             device_keys: DeviceBuffer::new(context, CHUNK_PATHS * 12)?,
             keys: HostBuffer::new(context, CHUNK_PATHS * 12)?,
-            answers: Answers::new(context, CHUNK_PATHS)?,
-            at_work: None,
+            in_flight: InFlight::new(context, CHUNK_PATHS)?,
         })
-    }
-
-    /// Waits for the last chunk and forgets it, after an error or when all is done.
-    pub fn abandon(&mut self) {
-        let _ = self.stream.wait();
-        self.at_work = None;
     }
 
     /// Hashes a chunk that was given to this thread, and has it probed. The last chunk has been collected.
@@ -46,27 +36,23 @@ impl KeyLane {
         keys(Isa::best(), task.view, task.plan, &task.source.batch().slice(range.clone()), words);
         let mut query = *task.query;
         query.params.n_paths = range.len() as u32;
-        let (inodes, statuses) = self.answers.addresses();
-        // SAFETY: the lane's buffers are as large as a chunk and untouched until its stream is done; the range of the columns is this
+        let (inodes, statuses) = self.in_flight.answers();
+        // SAFETY: the buffers are as large as a chunk and untouched until its stream is done; the range of the columns is this
         // thread's alone, and the task's owner keeps tables and columns until all threads are done.
         unsafe {
-            self.stream.upload(self.device_keys.address, self.keys.as_ptr(), range.len() * 12)?;
-            task.kernels.keys(self.stream.raw, &query, self.device_keys.address, inodes, statuses)?;
-            self.answers.download(task.context, &self.stream, &range, task.columns)?;
+            let stream = &self.in_flight.stream;
+            stream.upload(self.device_keys.address, self.keys.as_ptr(), range.len() * 12)?;
+            task.kernels.keys(stream.raw, &query, self.device_keys.address, inodes, statuses)?;
+            self.in_flight.download(task.context, range, task.columns)
         }
-        self.at_work = Some(range);
-        Ok(())
     }
 
     /// Waits for the last chunk and hands its answers over; notes the paths that the probe did not answer.
     pub fn collect(&mut self, task: &Task<'_>) -> Result<(), EngineError> {
-        let Some(range) = self.at_work.take() else { return Ok(()) };
-        self.stream.wait()?;
-        // SAFETY: the range is this thread's, and the device is done with it.
-        let (_, statuses) = unsafe {
-            self.answers.finish(&range, task.columns);
-            task.columns.range(&range)
-        };
+        // SAFETY: the range was given to this thread alone.
+        let Some(range) = unsafe { self.in_flight.collect(task.columns) }? else { return Ok(()) };
+        // SAFETY: as above, and the device is done with it.
+        let (_, statuses) = unsafe { task.columns.range(&range) };
         let mut missed: Vec<usize> = Vec::new();
         for (block, chunk) in statuses.chunks(64).enumerate() {
             // Most blocks hold no miss: the comparison of all vectorises.

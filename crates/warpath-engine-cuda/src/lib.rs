@@ -19,6 +19,7 @@
 //! | `device` | which of these answers a batch, on one GPU? |
 //! | [`on_device`](DeviceBatch) | how are paths answered that are on the device already? |
 
+mod answers;
 mod device;
 mod driver;
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A chunk of a large batch whose text a thread stages itself: copied into pinned memory, or packed where neighbours share prefixes.
 
+use crate::answers::InFlight;
 use crate::kernels::{Job, PackedArg};
-use crate::memory::{DeviceBuffer, HostBuffer, Stream};
+use crate::memory::{DeviceBuffer, HostBuffer};
 use crate::pack::{self, Layout};
-use crate::text::Answers;
 use crate::workers::Task;
 use cudarc::driver::CudaContext;
 use std::ops::Range;
@@ -18,46 +18,31 @@ const OFFSETS_BYTES: usize = ((CHUNK_PATHS + 2) * 4).next_multiple_of(16);
 
 /// A chunk's stage, its copy on the device, and its answers.
 #[derive(Debug)]
-pub(crate) struct StagedLane {
-    stream: Stream,
+pub(crate) struct StagedBuffers {
     stage: HostBuffer,
     device_stage: DeviceBuffer,
     /// Where packed paths are made whole.
     device_text: DeviceBuffer,
     device_offsets: DeviceBuffer,
-    answers: Answers,
-    at_work: Option<Range<usize>>,
+    pub in_flight: InFlight,
 }
 
-impl StagedLane {
-    pub fn new(context: &Arc<CudaContext>) -> Result<StagedLane, EngineError> {
+impl StagedBuffers {
+    pub fn new(context: &Arc<CudaContext>) -> Result<StagedBuffers, EngineError> {
         let n_bytes = Layout::most_bytes(CHUNK_PATHS, CHUNK_BYTES).max(OFFSETS_BYTES + CHUNK_BYTES);
-        Ok(StagedLane {
-            stream: Stream::new(context)?,
+        Ok(StagedBuffers {
             stage: HostBuffer::new(context, n_bytes)?,
             device_stage: DeviceBuffer::new(context, n_bytes)?,
             device_text: DeviceBuffer::new(context, CHUNK_BYTES)?,
             device_offsets: DeviceBuffer::new(context, OFFSETS_BYTES)?,
-            answers: Answers::new(context, CHUNK_PATHS)?,
-            at_work: None,
+            in_flight: InFlight::new(context, CHUNK_PATHS)?,
         })
-    }
-
-    /// Whether the last chunk, if any, is answered.
-    pub fn is_free(&self) -> Result<bool, EngineError> {
-        if self.at_work.is_none() { Ok(true) } else { self.stream.is_done() }
-    }
-
-    /// Waits for the last chunk and forgets it, after an error or when all is done.
-    pub fn abandon(&mut self) {
-        let _ = self.stream.wait();
-        self.at_work = None;
     }
 
     /// Stages the text of a chunk that was given to this thread, sends it and has it answered. The last chunk has been collected.
     pub fn send(&mut self, task: &Task<'_>, range: Range<usize>, packed: bool) -> Result<(), EngineError> {
         let batch = task.source.batch().slice(range.clone());
-        let (inodes, statuses) = self.answers.addresses();
+        let (inodes, statuses) = self.in_flight.answers();
         let room = self.stage.as_mut_slice::<u8>();
         let layout = if packed { pack::pack(&batch, room) } else { None };
         let n = range.len();
@@ -77,28 +62,24 @@ impl StagedLane {
         };
         let mut query = *task.query;
         query.params.n_paths = n as u32;
-        // SAFETY: the lane's buffers are as large as a chunk and untouched until its stream is done; the range of the columns is this
+        // SAFETY: the buffers are as large as a chunk and untouched until its stream is done; the range of the columns is this
         // thread's alone, and the task's owner keeps tables and columns until all threads are done.
         unsafe {
-            self.stream.upload(self.device_stage.address, self.stage.as_ptr(), n_bytes)?;
+            let stream = &self.in_flight.stream;
+            stream.upload(self.device_stage.address, self.stage.as_ptr(), n_bytes)?;
             if let Some((layout, _)) = layout {
                 let packed = PackedArg::new(self.device_stage.address, &layout);
-                task.kernels.unpack(self.stream.raw, &packed, job.bytes, job.offsets)?;
+                task.kernels.unpack(stream.raw, &packed, job.bytes, job.offsets)?;
             }
-            task.kernels.resolve(self.stream.raw, &query, &job)?;
-            self.answers.download(task.context, &self.stream, &range, task.columns)?;
+            task.kernels.resolve(stream.raw, &query, &job)?;
+            self.in_flight.download(task.context, range, task.columns)
         }
-        self.at_work = Some(range);
-        Ok(())
     }
 
     /// Waits for the last chunk and hands its answers over.
     pub fn collect(&mut self, task: &Task<'_>) -> Result<(), EngineError> {
-        let Some(range) = self.at_work.take() else { return Ok(()) };
-        self.stream.wait()?;
-        // SAFETY: the range was given to this thread alone, and the device is done with it.
-        unsafe { self.answers.finish(&range, task.columns) };
-        Ok(())
+        // SAFETY: the range was given to this thread alone.
+        unsafe { self.in_flight.collect(task.columns) }.map(drop)
     }
 }
 

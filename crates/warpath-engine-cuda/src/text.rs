@@ -1,9 +1,10 @@
-//! Large batches, text sent by the copy engine from pinned memory: chunk after chunk, each on a lane of its own, so that copies and
+//! Large batches, text sent by the copy engine from pinned memory: chunk after chunk, through buffers used in turn, so that copies and
 //! kernels of several overlap.
 
+use crate::answers::{Columns, InFlight};
 use crate::kernels::{Job, Kernels, Query};
-use crate::memory::{DeviceBuffer, HostBuffer, Stream, is_pinned};
-use cudarc::driver::{CudaContext, sys};
+use crate::memory::{DeviceBuffer, HostBuffer, is_pinned};
+use cudarc::driver::CudaContext;
 use std::ops::Range;
 use std::sync::Arc;
 use warpath_core::batch::Paths;
@@ -16,140 +17,33 @@ const CHUNK_BYTES: usize = 96 << 20;
 /// Paths of the first and the last chunk, which nothing overlaps.
 const EDGE_PATHS: usize = 1 << 16;
 /// Chunks in flight.
-const LANES: usize = 3;
+const IN_FLIGHT: usize = 3;
 
-/// Where the answers of a batch go: columns that several threads fill, each in ranges of its own.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Columns {
-    inodes: *mut u32,
-    statuses: *mut u8,
-    /// The device may write to them.
-    pinned: bool,
-}
-
-// SAFETY: threads write to disjoint ranges; see `range`.
-unsafe impl Send for Columns {}
-// SAFETY: as above.
-unsafe impl Sync for Columns {}
-
-impl Columns {
-    pub fn new(inodes: &mut [u32], statuses: &mut [u8]) -> Columns {
-        let pinned = is_pinned(inodes) && is_pinned(statuses);
-        Columns { inodes: inodes.as_mut_ptr(), statuses: statuses.as_mut_ptr(), pinned }
-    }
-
-    /// The columns of some paths.
-    ///
-    /// # Safety
-    /// The range is within the batch, the columns are still borrowed, and nobody else has this range.
-    pub unsafe fn range<'a>(self, range: &Range<usize>) -> (&'a mut [u32], &'a mut [u8]) {
-        // SAFETY: the caller's duty.
-        unsafe {
-            (
-                std::slice::from_raw_parts_mut(self.inodes.add(range.start), range.len()),
-                std::slice::from_raw_parts_mut(self.statuses.add(range.start), range.len()),
-            )
-        }
-    }
-}
-
-/// The answers of a chunk on their way back.
+/// What one chunk goes through.
 #[derive(Debug)]
-pub(crate) struct Answers {
-    device_inodes: DeviceBuffer,
-    device_statuses: DeviceBuffer,
-    /// Inodes, then statuses; made when they are first needed.
-    stage: Option<HostBuffer>,
-    n_paths: usize,
-}
-
-impl Answers {
-    pub fn new(context: &Arc<CudaContext>, n_paths: usize) -> Result<Answers, EngineError> {
-        Ok(Answers {
-            device_inodes: DeviceBuffer::new(context, n_paths * 4)?,
-            device_statuses: DeviceBuffer::new(context, n_paths)?,
-            stage: None,
-            n_paths,
-        })
-    }
-
-    pub fn addresses(&self) -> (sys::CUdeviceptr, sys::CUdeviceptr) {
-        (self.device_inodes.address, self.device_statuses.address)
-    }
-
-    /// Starts the way back: into the columns where they are pinned, else into a stage.
-    ///
-    /// # Safety
-    /// As for [`Columns::range`], until the stream is done.
-    pub unsafe fn download(
-        &mut self,
-        context: &Arc<CudaContext>,
-        stream: &Stream,
-        range: &Range<usize>,
-        columns: Columns,
-    ) -> Result<(), EngineError> {
-        let (inodes, statuses) = if columns.pinned {
-            // SAFETY: the range is within the columns, by the caller's duty.
-            unsafe { (columns.inodes.add(range.start).cast::<u8>(), columns.statuses.add(range.start)) }
-        } else {
-            let stage = match &mut self.stage {
-                Some(stage) => stage,
-                none => none.insert(HostBuffer::new(context, self.n_paths * 5)?),
-            };
-            // SAFETY: the statuses lie behind all inodes, within the stage.
-            (stage.as_ptr(), unsafe { stage.as_ptr().add(self.n_paths * 4) })
-        };
-        // SAFETY: the caller's duty for the columns; the stage is this lane's.
-        unsafe {
-            stream.download(inodes, self.device_inodes.address, range.len() * 4)?;
-            stream.download(statuses, self.device_statuses.address, range.len())
-        }
-    }
-
-    /// Ends the way back, after the stream is done.
-    ///
-    /// # Safety
-    /// As for [`Columns::range`].
-    pub unsafe fn finish(&self, range: &Range<usize>, columns: Columns) {
-        if columns.pinned {
-            return;
-        }
-        let Some(stage) = &self.stage else { return };
-        // SAFETY: the caller's duty.
-        let (inodes, statuses) = unsafe { columns.range(range) };
-        inodes.copy_from_slice(&stage.as_slice::<u32>()[..range.len()]);
-        statuses.copy_from_slice(&stage.as_slice::<u8>()[self.n_paths * 4..][..range.len()]);
-    }
-}
-
-#[derive(Debug)]
-struct Lane {
-    stream: Stream,
+struct BufferSet {
     device_bytes: DeviceBuffer,
     device_offsets: DeviceBuffer,
     offsets: HostBuffer,
-    answers: Answers,
-    at_work: Option<Range<usize>>,
+    in_flight: InFlight,
 }
 
-impl Lane {
-    fn new(context: &Arc<CudaContext>) -> Result<Lane, EngineError> {
-        Ok(Lane {
-            stream: Stream::new(context)?,
+impl BufferSet {
+    fn new(context: &Arc<CudaContext>) -> Result<BufferSet, EngineError> {
+        Ok(BufferSet {
             device_bytes: DeviceBuffer::new(context, CHUNK_BYTES)?,
             device_offsets: DeviceBuffer::new(context, (CHUNK_PATHS + 2) * 4)?,
             offsets: HostBuffer::new(context, (CHUNK_PATHS + 2) * 4)?,
-            answers: Answers::new(context, CHUNK_PATHS)?,
-            at_work: None,
+            in_flight: InFlight::new(context, CHUNK_PATHS)?,
         })
     }
 }
 
-/// The lanes of a device.
+/// The buffers of a device, used in turn.
 #[derive(Debug)]
-pub(crate) struct TextLanes {
+pub(crate) struct TextBuffers {
     context: Arc<CudaContext>,
-    lanes: Vec<Lane>,
+    sets: Vec<BufferSet>,
     next: usize,
 }
 
@@ -238,11 +132,11 @@ impl<'a> Source<'a> {
     }
 }
 
-impl TextLanes {
-    pub fn new(context: &Arc<CudaContext>) -> Result<TextLanes, EngineError> {
-        Ok(TextLanes {
+impl TextBuffers {
+    pub fn new(context: &Arc<CudaContext>) -> Result<TextBuffers, EngineError> {
+        Ok(TextBuffers {
             context: Arc::clone(context),
-            lanes: (0..LANES).map(|_| Lane::new(context)).collect::<Result<_, _>>()?,
+            sets: (0..IN_FLIGHT).map(|_| BufferSet::new(context)).collect::<Result<_, _>>()?,
             next: 0,
         })
     }
@@ -252,8 +146,8 @@ impl TextLanes {
         source.first_chunk(left, sent)
     }
 
-    /// Sends a chunk's text, which lies in pinned memory, and has it answered. Waits for the lane's last chunk, whose answers it hands
-    /// over first.
+    /// Sends a chunk's text, which lies in pinned memory, and has it answered. Waits for the last chunk in its buffers,
+    /// whose answers it hands over first.
     ///
     /// # Safety
     /// The batch and the columns stay borrowed until `finish` or `abandon`, nobody else has the chunk's range of the columns, and the
@@ -266,38 +160,37 @@ impl TextLanes {
         range: Range<usize>,
         columns: Columns,
     ) -> Result<(), EngineError> {
-        let n_lanes = self.lanes.len();
-        let lane = &mut self.lanes[self.next % n_lanes];
+        let n_sets = self.sets.len();
+        let set = &mut self.sets[self.next % n_sets];
         self.next += 1;
         // SAFETY: the caller's duty.
-        unsafe { collect(lane, columns) }?;
-        let offsets = &mut lane.offsets.as_mut_slice::<u32>()[..range.len() + 2];
+        unsafe { set.in_flight.collect(columns) }?;
+        let offsets = &mut set.offsets.as_mut_slice::<u32>()[..range.len() + 2];
         // Behind the offsets, the word that says whether any path is pending.
         offsets[range.len() + 1] = 0;
         let Some(text) = source.flat(&range, &mut offsets[..=range.len()]) else {
             return Err(crate::driver::failed("paths that lie each for itself are not pinned"));
         };
-        let (inodes, statuses) = lane.answers.addresses();
+        let (inodes, statuses) = set.in_flight.answers();
         let job = Job {
-            bytes: lane.device_bytes.address,
-            offsets: lane.device_offsets.address,
+            bytes: set.device_bytes.address,
+            offsets: set.device_offsets.address,
             wide_offsets: false,
             inodes,
             statuses,
-            pending: lane.device_offsets.address + 4 * (range.len() as u64 + 1),
+            pending: set.device_offsets.address + 4 * (range.len() as u64 + 1),
         };
         let mut query = *query;
         query.params.n_paths = range.len() as u32;
-        // SAFETY: the lane's buffers are as large as a chunk, and nobody touches them until its stream is done; the text stays borrowed
+        // SAFETY: the set's buffers are as large as a chunk, and nobody touches them until its stream is done; the text stays borrowed
         // by the caller's duty.
         unsafe {
-            lane.stream.upload(job.offsets, lane.offsets.as_ptr(), (range.len() + 2) * 4)?;
-            lane.stream.upload(job.bytes, text.as_ptr(), text.len())?;
-            kernels.resolve(lane.stream.raw, &query, &job)?;
-            lane.answers.download(&self.context, &lane.stream, &range, columns)?;
+            let stream = &set.in_flight.stream;
+            stream.upload(job.offsets, set.offsets.as_ptr(), (range.len() + 2) * 4)?;
+            stream.upload(job.bytes, text.as_ptr(), text.len())?;
+            kernels.resolve(stream.raw, &query, &job)?;
+            set.in_flight.download(&self.context, range, columns)
         }
-        lane.at_work = Some(range);
-        Ok(())
     }
 
     /// Waits for all chunks and hands their answers over.
@@ -306,26 +199,13 @@ impl TextLanes {
     /// As for `send`.
     pub unsafe fn finish(&mut self, columns: Columns) -> Result<(), EngineError> {
         // SAFETY: the caller's duty.
-        self.lanes.iter_mut().try_for_each(|lane| unsafe { collect(lane, columns) })
+        self.sets.iter_mut().try_for_each(|set| unsafe { set.in_flight.collect(columns) }.map(drop))
     }
 
     /// Waits for all chunks and forgets them, after an error.
     pub fn abandon(&mut self) {
-        for lane in &mut self.lanes {
-            let _ = lane.stream.wait();
-            lane.at_work = None;
-        }
+        self.sets.iter_mut().for_each(|set| set.in_flight.abandon());
     }
-}
-
-/// # Safety
-/// As for [`Columns::range`], with the range of the chunk at work.
-unsafe fn collect(lane: &mut Lane, columns: Columns) -> Result<(), EngineError> {
-    let Some(range) = lane.at_work.take() else { return Ok(()) };
-    lane.stream.wait()?;
-    // SAFETY: the caller's duty.
-    unsafe { lane.answers.finish(&range, columns) };
-    Ok(())
 }
 
 #[cfg(test)]

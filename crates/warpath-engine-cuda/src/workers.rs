@@ -1,11 +1,12 @@
 //! Large batches: what all host threads do. Each takes chunks from the end of what is left and sends keys or text, whichever costs it
 //! less, until nothing is left.
 
+use crate::answers::Columns;
 use crate::driver::Named;
 use crate::kernels::{Kernels, Query};
-use crate::keyed::{self, KeyLane};
-use crate::staged::{self, StagedLane};
-use crate::text::{Columns, Source};
+use crate::keyed::{self, KeyBuffers};
+use crate::staged::{self, StagedBuffers};
+use crate::text::Source;
 use cudarc::driver::CudaContext;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -112,16 +113,16 @@ impl Misses {
     }
 }
 
-/// Lanes that no thread has at the moment.
+/// Buffers that no thread has at the moment.
 #[derive(Debug, Default)]
-pub(crate) struct FreeLanes {
-    keyed: Mutex<Vec<KeyLane>>,
-    staged: Mutex<Vec<StagedLane>>,
+pub(crate) struct FreeBuffers {
+    keyed: Mutex<Vec<KeyBuffers>>,
+    staged: Mutex<Vec<StagedBuffers>>,
 }
 
-fn take<L>(free: &Mutex<Vec<L>>, make: impl FnOnce() -> Result<L, EngineError>) -> Result<L, EngineError> {
-    let lane = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    lane.map_or_else(make, Ok)
+fn take<B>(free: &Mutex<Vec<B>>, make: impl FnOnce() -> Result<B, EngineError>) -> Result<B, EngineError> {
+    let buffers = free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    buffers.map_or_else(make, Ok)
 }
 
 /// What threads may send of a batch.
@@ -136,7 +137,7 @@ pub(crate) struct Ways {
 /// What the threads of one batch share.
 pub(crate) struct Task<'a> {
     pub context: &'a Arc<CudaContext>,
-    pub free: &'a FreeLanes,
+    pub free: &'a FreeBuffers,
     pub kernels: &'a Kernels,
     pub query: &'a Query,
     pub view: &'a TablesView<'a>,
@@ -193,8 +194,8 @@ impl Costs {
 struct Worker<'a> {
     task: &'a Task<'a>,
     /// Two of each, once needed, used in turn: one is filled while the other is on its way.
-    keyed: Vec<KeyLane>,
-    staged: Vec<StagedLane>,
+    keyed: Vec<KeyBuffers>,
+    staged: Vec<StagedBuffers>,
     costs: Costs,
 }
 
@@ -206,20 +207,20 @@ impl Worker<'_> {
                 break;
             }
         }
-        self.keyed.iter_mut().try_for_each(|lane| lane.collect(self.task))?;
-        self.staged.iter_mut().try_for_each(|lane| lane.collect(self.task))
+        self.keyed.iter_mut().try_for_each(|buffers| buffers.collect(self.task))?;
+        self.staged.iter_mut().try_for_each(|buffers| buffers.collect(self.task))
     }
 
     fn give_back(self) {
         let free = self.task.free;
-        for mut lane in self.keyed {
+        for mut buffers in self.keyed {
             // After an error nothing may be under way when the columns' borrow ends.
-            lane.abandon();
-            free.keyed.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
+            buffers.in_flight.abandon();
+            free.keyed.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
         }
-        for mut lane in self.staged {
-            lane.abandon();
-            free.staged.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
+        for mut buffers in self.staged {
+            buffers.in_flight.abandon();
+            free.staged.lock().unwrap_or_else(PoisonError::into_inner).push(buffers);
         }
     }
 
@@ -231,9 +232,9 @@ impl Worker<'_> {
             (false, false) => None,
             (true, false) => Some(false),
             (false, true) => Some(true),
-            // Text while the bus keeps up: then the lane whose turn it is has been answered.
+            // Text while the bus keeps up: then the chunk in the buffers whose turn it is has been answered.
             (true, true) => {
-                let free = self.staged.len() < 2 || self.staged[0].is_free()?;
+                let free = self.staged.len() < 2 || self.staged[0].in_flight.is_done()?;
                 Some(free && self.costs.prefer_text())
             }
         })
@@ -250,16 +251,16 @@ impl Worker<'_> {
             .remaining
             .take_back(|left| left.end - self.share(left, keyed::CHUNK_PATHS).min(left.len())..left.end);
         let Some(range) = chunk else { return Ok(false) };
-        let mut lane = if self.keyed.len() < 2 {
-            take(&task.free.keyed, || KeyLane::new(task.context))?
+        let mut buffers = if self.keyed.len() < 2 {
+            take(&task.free.keyed, || KeyBuffers::new(task.context))?
         } else {
             self.keyed.remove(0)
         };
         let n = range.len();
         let begin = Instant::now();
-        let sent = lane.collect(task).and_then(|()| lane.send(task, range));
+        let sent = buffers.collect(task).and_then(|()| buffers.send(task, range));
         Costs::note(&mut self.costs.keys, begin, n);
-        self.keyed.push(lane);
+        self.keyed.push(buffers);
         sent.map(|()| true)
     }
 
@@ -275,17 +276,17 @@ impl Worker<'_> {
             }
             return Ok(true);
         }
-        let mut lane = if self.staged.len() < 2 {
-            take(&task.free.staged, || StagedLane::new(task.context))?
+        let mut buffers = if self.staged.len() < 2 {
+            take(&task.free.staged, || StagedBuffers::new(task.context))?
         } else {
             self.staged.remove(0)
         };
-        let collected = lane.collect(task);
+        let collected = buffers.collect(task);
         let n = range.len();
         let begin = Instant::now();
-        let sent = collected.and_then(|()| lane.send(task, range, task.ways.packed));
+        let sent = collected.and_then(|()| buffers.send(task, range, task.ways.packed));
         Costs::note(&mut self.costs.text, begin, n);
-        self.staged.push(lane);
+        self.staged.push(buffers);
         sent.map(|()| true)
     }
 }

@@ -1,10 +1,10 @@
-//! How a batch is cut into what a lane can hold.
+//! How a batch is cut into what a buffer set can hold.
 
 use std::ops::Range;
 use warpath_core::PathBatch;
 use warpath_core::batch::Paths;
 
-/// What every lane can hold: any path of up to this many bytes goes to the device.
+/// What every buffer set can hold: any path of up to this many bytes goes to the device.
 pub(crate) const LONG_PATH: usize = 64 << 10;
 
 /// The next part of a batch.
@@ -12,7 +12,7 @@ pub(crate) const LONG_PATH: usize = 64 << 10;
 pub(crate) enum Chunk {
     /// These paths, of so many bytes together, go to the device.
     Device { paths: Range<usize>, bytes: usize },
-    /// This path alone is longer than a lane: it is answered on the host.
+    /// This path alone is longer than a buffer set: it is answered on the host.
     Long(usize),
 }
 

@@ -1,8 +1,8 @@
 //! The engine: batches in, outcomes out.
 
+use crate::buffer_set::{BufferSet, Dispatch};
 use crate::chunks::{Chunk, next_chunk};
 use crate::device::Gpu;
-use crate::lanes::{Dispatch, Lane};
 use crate::options::{Variant, WgpuOptions};
 use crate::parts::{Work, too_long};
 use crate::pipelines::Pipelines;
@@ -14,9 +14,9 @@ use warpath_core::{Engine, EngineError, EngineInfo, OutcomesMut, PathBatch, Plan
 
 /// Indexes that a device keeps a copy of, at most.
 const MAX_INDEXES: usize = 4;
-/// The smallest lane: a batch of a few hundred paths fits the first one made.
-const MIN_LANE_PATHS: usize = 1 << 10;
-const MIN_LANE_BYTES: usize = 128 << 10;
+/// The smallest buffer set: a batch of a few hundred paths fits the first one made.
+const MIN_SET_PATHS: usize = 1 << 10;
+const MIN_SET_BYTES: usize = 128 << 10;
 /// A batch is cut into chunks of no less than this, so that copies and kernels of different chunks overlap.
 const MIN_CHUNK_BYTES: usize = 2 << 20;
 /// A batch of fewer bytes is copied by the caller's own thread: waking others takes longer.
@@ -37,7 +37,7 @@ pub(crate) struct State {
     pub(crate) pipelines: Pipelines,
     /// The latest used last.
     indexes: Vec<Replica>,
-    lanes: Vec<Lane>,
+    sets: Vec<BufferSet>,
 }
 
 impl WgpuEngine {
@@ -52,14 +52,14 @@ impl WgpuEngine {
         options.chunk_paths = options.chunk_paths.max(1);
         options.in_flight = options.in_flight.max(1);
         let gpu = Gpu::open(&options)?;
-        // A lane's bytes and outcomes are one binding each.
+        // A buffer set's bytes and outcomes are one binding each.
         let bindable =
             usize::try_from(gpu.adapter.max_binding.min(gpu.adapter.max_buffer) / 2).unwrap_or(1 << 30);
         options.chunk_bytes = options.chunk_bytes.min(bindable);
         options.chunk_paths = options.chunk_paths.min(bindable / 8);
         let pipelines = Pipelines::new(&gpu, window_records(&gpu));
         gpu.check()?;
-        let state = Mutex::new(State { pipelines, indexes: Vec::new(), lanes: Vec::new() });
+        let state = Mutex::new(State { pipelines, indexes: Vec::new(), sets: Vec::new() });
         Ok(WgpuEngine { gpu, options, state })
     }
 
@@ -109,10 +109,10 @@ impl WgpuEngine {
         let (n_paths, n_bytes) = (first.paths.len(), first.n_bytes);
         let alone = n_paths == batch.len() && n_bytes < ALONE_BYTES;
         match alone {
-            true => state.make_lanes(&self.gpu, 1, n_paths, n_bytes)?,
+            true => state.make_sets(&self.gpu, 1, n_paths, n_bytes)?,
             false => {
                 let paths = self.options.chunk_paths.min(batch.len());
-                state.make_lanes(&self.gpu, self.options.in_flight, paths, max_bytes)?;
+                state.make_sets(&self.gpu, self.options.in_flight, paths, max_bytes)?;
             }
         }
         let variant = self.variant_for(n_paths);
@@ -124,16 +124,16 @@ impl WgpuEngine {
             flags: plan.flags,
         };
         match alone {
-            true => chunks.try_for_each(|work| state.lanes[0].answer(&self.gpu, work, &dispatch)),
+            true => chunks.try_for_each(|work| state.sets[0].answer(&self.gpu, work, &dispatch)),
             false => {
-                let lanes = &mut state.lanes[..self.options.in_flight];
-                stream::answer(&self.gpu, lanes, &dispatch, chunks)
+                let sets = &mut state.sets[..self.options.in_flight];
+                stream::answer(&self.gpu, sets, &dispatch, chunks)
             }
         }
     }
 }
 
-/// The parts of a batch that go to the device. Paths that are longer than a lane are answered in between.
+/// The parts of a batch that go to the device. Paths that are longer than a buffer set are answered in between.
 struct Chunks<'a> {
     batch: &'a PathBatch<'a>,
     /// Outcomes from path `at` on.
@@ -206,18 +206,18 @@ impl State {
         Ok((index.windows(), index.group(gpu, &mut self.pipelines, plan)?.clone()))
     }
 
-    /// Makes sure that so many lanes are there and have room. None is in use.
-    fn make_lanes(&mut self, gpu: &Gpu, n: usize, paths: usize, bytes: usize) -> Result<(), EngineError> {
-        let paths = paths.next_power_of_two().max(MIN_LANE_PATHS);
-        let bytes = bytes.next_power_of_two().max(MIN_LANE_BYTES);
+    /// Makes sure that so many buffer sets are there and have room. None is in use.
+    fn make_sets(&mut self, gpu: &Gpu, n: usize, paths: usize, bytes: usize) -> Result<(), EngineError> {
+        let paths = paths.next_power_of_two().max(MIN_SET_PATHS);
+        let bytes = bytes.next_power_of_two().max(MIN_SET_BYTES);
         for number in 0..n {
-            if self.lanes.get(number).is_some_and(|lane| lane.holds(paths, bytes)) {
+            if self.sets.get(number).is_some_and(|set| set.holds(paths, bytes)) {
                 continue;
             }
-            let made = Lane::new(gpu, &self.pipelines.batch, paths, bytes)?;
-            match self.lanes.get_mut(number) {
+            let made = BufferSet::new(gpu, &self.pipelines.batch, paths, bytes)?;
+            match self.sets.get_mut(number) {
                 Some(place) => *place = made,
-                None => self.lanes.push(made),
+                None => self.sets.push(made),
             }
         }
         Ok(())
@@ -252,8 +252,8 @@ impl Engine for WgpuEngine {
         let run = AssertUnwindSafe(|| self.resolve_chunks(&mut state, tables, plan, batch, out));
         let result = catch_unwind(run).unwrap_or_else(|_| Err(self.gpu.give_up("wgpu panicked".to_owned())));
         if result.is_err() {
-            // Lanes may be left mapped or underway: new ones are made for the next batch.
-            state.lanes.clear();
+            // Buffer sets may be left mapped or underway: new ones are made for the next batch.
+            state.sets.clear();
         }
         result
     }

@@ -17,10 +17,10 @@
 //! [`EngineError`](warpath_core::EngineError), and the caller goes to the next engine.
 
 mod adapters;
+mod buffer_set;
 mod chunks;
 mod device;
 mod engine;
-mod lanes;
 mod measure;
 mod memory;
 mod options;

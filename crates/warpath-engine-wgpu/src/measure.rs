@@ -1,8 +1,8 @@
 //! Batches that stay on the device, and the device's own clock: what benchmarks need to tell kernels from transfers.
 
+use crate::buffer_set::{Dispatch, record};
 use crate::device::{Gpu, Mapping};
 use crate::engine::WgpuEngine;
-use crate::lanes::{Dispatch, record};
 use crate::parts::{BatchParams, take_parts};
 use crate::upload::{Piece, upload};
 use crate::{NAME, failed};

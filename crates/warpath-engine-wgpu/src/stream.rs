@@ -1,11 +1,11 @@
-//! Batches of several chunks: the host's threads fill lanes and take answers over while the device copies and answers others.
+//! Batches of several chunks: the host's threads fill buffer sets and take answers over while the device copies and answers others.
 //!
 //! The caller's thread conducts: it never copies a byte itself. What it hands out are jobs for rayon's threads, a part of a
 //! chunk each, first come first served; there are always some, so that no thread sleeps between two chunks.
 
+use crate::buffer_set::{BufferSet, Dispatch};
 use crate::device::Gpu;
 use crate::failed;
-use crate::lanes::{Dispatch, Lane};
 use crate::parts::{Work, take_parts};
 use rayon::{ScopeFifo, Yield};
 use std::iter::Peekable;
@@ -19,7 +19,7 @@ use wgpu::PollType;
 /// How long the conductor waits for the end of jobs before it looks at the device again.
 const LOOK: Duration = Duration::from_micros(50);
 
-/// What a lane is at.
+/// What a buffer set is at.
 enum Stage<'a> {
     Free,
     /// Jobs fill it.
@@ -30,20 +30,20 @@ enum Stage<'a> {
     Taking,
 }
 
-/// The end of a lane's last job, or of one that failed: the number of the lane, and how it went.
+/// The end of a set's last job, or of one that failed: the number of the set, and how it went.
 type Done = (usize, Result<(), EngineError>);
 
-/// The jobs of one lane, which end in any order.
+/// The jobs of one set, which end in any order.
 #[derive(Clone)]
 struct Jobs {
-    lane: usize,
+    set: usize,
     left: Arc<AtomicUsize>,
     done: Sender<Done>,
 }
 
 impl Jobs {
-    fn new(lane: usize, n: usize, done: &Sender<Done>) -> Jobs {
-        Jobs { lane, left: Arc::new(AtomicUsize::new(n)), done: done.clone() }
+    fn new(set: usize, n: usize, done: &Sender<Done>) -> Jobs {
+        Jobs { set, left: Arc::new(AtomicUsize::new(n)), done: done.clone() }
     }
 
     /// One of them ends.
@@ -52,30 +52,30 @@ impl Jobs {
         let is_last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
         if is_last || result.is_err() {
             // The conductor may have left after an error, and its ears with it.
-            drop(self.done.send((self.lane, result)));
+            drop(self.done.send((self.set, result)));
         }
     }
 }
 
-/// The lanes, and what each is at.
+/// The sets, and what each is at.
 struct Conductor<'s, 'a> {
     gpu: &'s Gpu,
     dispatch: &'s Dispatch<'s>,
-    lanes: &'s mut [Lane],
+    sets: &'s mut [BufferSet],
     stages: Vec<Stage<'a>>,
     done: Sender<Done>,
 }
 
-/// Answers the chunks, each in any free lane. Every lane has room for any chunk.
+/// Answers the chunks, each in any free buffer set. Each of them has room for any chunk.
 pub(crate) fn answer<'a>(
     gpu: &Gpu,
-    lanes: &mut [Lane],
+    sets: &mut [BufferSet],
     dispatch: &Dispatch<'_>,
     mut chunks: Peekable<impl Iterator<Item = Work<'a>>>,
 ) -> Result<(), EngineError> {
     let (done, jobs_done) = channel();
-    let stages = lanes.iter().map(|_| Stage::Free).collect();
-    let mut conductor = Conductor { gpu, dispatch, lanes, stages, done };
+    let stages = sets.iter().map(|_| Stage::Free).collect();
+    let mut conductor = Conductor { gpu, dispatch, sets, stages, done };
     // Leaving the scope, with an error too, waits for the jobs: nothing outlives the batch.
     rayon::in_place_scope_fifo(|scope| {
         loop {
@@ -97,22 +97,22 @@ pub(crate) fn answer<'a>(
 }
 
 impl<'a> Conductor<'_, 'a> {
-    /// Has free lanes filled; whether there was any.
+    /// Has free sets filled; whether there was any.
     fn start<'p>(&mut self, scope: &ScopeFifo<'p>, chunks: &mut impl Iterator<Item = Work<'a>>) -> bool
     where
         'a: 'p,
     {
         let mut moved = false;
         for (number, stage) in self.stages.iter_mut().enumerate() {
-            if !matches!(stage, Stage::Free) || !self.lanes[number].is_writable() {
+            if !matches!(stage, Stage::Free) || !self.sets[number].is_writable() {
                 continue;
             }
             let Some(work) = chunks.next() else { break };
-            let lane = &self.lanes[number];
-            let parts = lane.fill_parts(&work, self.dispatch);
+            let set = &self.sets[number];
+            let parts = set.fill_parts(&work, self.dispatch);
             let jobs = Jobs::new(number, parts.len(), &self.done);
             for part in parts {
-                let (jobs, host) = (jobs.clone(), lane.host().clone());
+                let (jobs, host) = (jobs.clone(), set.host().clone());
                 scope.spawn_fifo(move |_| jobs.end(part.write(&host)));
             }
             *stage = Stage::Filling(work);
@@ -121,24 +121,24 @@ impl<'a> Conductor<'_, 'a> {
         moved
     }
 
-    /// Goes on with a lane whose jobs have ended.
+    /// Goes on with a set whose jobs have ended.
     fn advance(&mut self, (number, result): Done) -> Result<(), EngineError> {
         result?;
         let stage = std::mem::replace(&mut self.stages[number], Stage::Free);
         match stage {
             Stage::Filling(work) => {
-                self.lanes[number].submit(self.gpu, &work, self.dispatch)?;
+                self.sets[number].submit(self.gpu, &work, self.dispatch)?;
                 self.stages[number] = Stage::Underway(work);
             }
-            Stage::Taking => self.lanes[number].release(),
+            Stage::Taking => self.sets[number].release(),
             Stage::Free | Stage::Underway(_) => {
-                return Err(failed("a job ended in a lane without one".to_owned()));
+                return Err(failed("a job ended in a set without one".to_owned()));
             }
         }
         Ok(())
     }
 
-    /// Has the answers taken over of lanes that the device is done with; whether there was any.
+    /// Has the answers taken over of sets that the device is done with; whether there was any.
     fn collect<'p>(&mut self, scope: &ScopeFifo<'p>) -> Result<bool, EngineError>
     where
         'a: 'p,
@@ -148,8 +148,8 @@ impl<'a> Conductor<'_, 'a> {
         let mut moved = false;
         for (number, stage) in self.stages.iter_mut().enumerate() {
             let Stage::Underway(_) = stage else { continue };
-            let lane = &self.lanes[number];
-            let Some((submission, maps)) = lane.underway() else { continue };
+            let set = &self.sets[number];
+            let Some((submission, maps)) = set.underway() else { continue };
             if !maps.iter().all(|map| map.is_settled()) {
                 continue;
             }
@@ -159,7 +159,7 @@ impl<'a> Conductor<'_, 'a> {
             let parts = take_parts(&work.paths, work.out);
             let jobs = Jobs::new(number, parts.len(), &self.done);
             for part in parts {
-                let (jobs, answers) = (jobs.clone(), lane.answers().clone());
+                let (jobs, answers) = (jobs.clone(), set.answers().clone());
                 scope.spawn_fifo(move |_| jobs.end(part.take(&answers)));
             }
             moved = true;
@@ -179,11 +179,11 @@ impl<'a> Conductor<'_, 'a> {
                 Err(_) => Ok(()),
             };
         }
-        let underway = self.lanes.iter().zip(&self.stages);
+        let underway = self.sets.iter().zip(&self.stages);
         let mut underway = underway.filter(|(_, stage)| matches!(stage, Stage::Underway(_)));
-        match underway.find_map(|(lane, _)| lane.underway()) {
+        match underway.find_map(|(set, _)| set.underway()) {
             Some((submission, maps)) => self.gpu.wait(Some(submission.clone()), &maps),
-            // Lanes wait to be writable, which they are when the device has nothing to do.
+            // Sets wait to be writable, which they are when the device has nothing to do.
             None => self.gpu.wait(None, &[]),
         }
     }

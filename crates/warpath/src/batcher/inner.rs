@@ -7,7 +7,7 @@
 //! wake a thread takes longer than most batches.
 
 use super::at_once::{AtOnce, MOST_PATHS};
-use super::queue::{Batch, Lanes, Next, Queued};
+use super::queue::{Batch, Next, Queued, Queues};
 use super::request::Request;
 use super::settings::{Settings, WhenFull};
 use super::stats::{BatcherStats, Metrics};
@@ -49,7 +49,7 @@ pub(crate) struct Inner {
 
 struct State {
     settings: Settings,
-    lanes: Lanes,
+    queues: Queues,
     in_flight: usize,
     closed: bool,
     n_workers: usize,
@@ -88,7 +88,7 @@ impl Inner {
         let at_once = AtOnce::new(settings.timeout.is_zero());
         let state = State {
             settings,
-            lanes: Lanes::default(),
+            queues: Queues::default(),
             in_flight: 0,
             closed: false,
             n_workers: 0,
@@ -203,7 +203,7 @@ impl Inner {
         }
         let reply = Reply::new();
         let deadline = request.deadline;
-        state.lanes.push(Queued { request, reply: Arc::clone(&reply), since: now });
+        state.queues.push(Queued { request, reply: Arc::clone(&reply), since: now });
         let nobody_comes = !self.call_worker(&mut state, now);
         let admission = match nobody_comes.then(|| self.take(&mut state, now)).flatten() {
             Some(batch) => Admission::Run(batch, reply),
@@ -228,7 +228,7 @@ impl Inner {
         }
         state.stats.rejected += 1;
         self.metrics.rejected.increment(1);
-        Err(Error::Rejected { queued: state.lanes.n_paths(), capacity: state.settings.queue_capacity })
+        Err(Error::Rejected { queued: state.queues.n_paths(), capacity: state.settings.queue_capacity })
     }
 
     /// Blocks until so many paths fit, or the deadline has come: then `false`.
@@ -295,7 +295,7 @@ impl Inner {
     fn finish(self: &Arc<Self>) -> Option<Batch> {
         let mut state = self.lock();
         state.in_flight -= 1;
-        if state.lanes.is_empty() && !state.closed {
+        if state.queues.is_empty() && !state.closed {
             return None;
         }
         let now = Instant::now();
@@ -312,9 +312,9 @@ impl Inner {
         if state.in_flight >= state.settings.max_in_flight {
             return None;
         }
-        let State { lanes, settings, stats, .. } = state;
-        let Next::Now(lane, flush) = lanes.next(settings, state.closed, now) else { return None };
-        let batch = lanes.take(lane, flush, settings, |dead| self.count_dead(dead, stats));
+        let State { queues, settings, stats, .. } = state;
+        let Next::Now(queue, flush) = queues.next(settings, state.closed, now) else { return None };
+        let batch = queues.take(queue, flush, settings, |dead| self.count_dead(dead, stats));
         for queued in &batch.requests {
             self.metrics.waited(now.saturating_duration_since(queued.since));
         }
@@ -324,8 +324,8 @@ impl Inner {
     }
 
     fn purge(&self, state: &mut State) {
-        let State { lanes, stats, .. } = state;
-        lanes.purge(|dead| self.count_dead(dead, stats));
+        let State { queues, stats, .. } = state;
+        queues.purge(|dead| self.count_dead(dead, stats));
     }
 
     /// Time-outs have been counted by whoever noticed them.
@@ -345,7 +345,7 @@ impl Inner {
 
     /// Sees to it that a worker takes what waits. Returns whether one will.
     fn call_worker(self: &Arc<Self>, state: &mut State, now: Instant) -> bool {
-        let wanted = match state.lanes.next(&state.settings, state.closed, now) {
+        let wanted = match state.queues.next(&state.settings, state.closed, now) {
             Next::Never => false,
             Next::Now(..) => state.in_flight < state.settings.max_in_flight,
             Next::At(at) => state.next_look.is_none_or(|look| at < look),
@@ -394,16 +394,16 @@ impl Inner {
                 }
                 continue;
             }
-            if state.closed && state.lanes.is_empty() {
+            if state.closed && state.queues.is_empty() {
                 break;
             }
             let begins_to_idle = idle_since.is_none();
             idle_since = idle_since.or(Some(now));
-            if begins_to_idle && last_idle < LOOK_OUT && !state.looks_out && state.lanes.is_empty() {
+            if begins_to_idle && last_idle < LOOK_OUT && !state.looks_out && state.queues.is_empty() {
                 state = self.look_out(state, now + LOOK_OUT);
                 continue;
             }
-            let look = match state.lanes.next(&state.settings, state.closed, now) {
+            let look = match state.queues.next(&state.settings, state.closed, now) {
                 Next::At(at) if state.next_look.is_none_or(|look| at < look) => Some(at),
                 _ => None,
             };
@@ -416,7 +416,7 @@ impl Inner {
             if look.is_some() && state.next_look == look {
                 state.next_look = None;
             }
-            if look.is_none() && waited.1.timed_out() && state.lanes.is_empty() {
+            if look.is_none() && waited.1.timed_out() && state.queues.is_empty() {
                 break;
             }
         }
@@ -556,7 +556,7 @@ impl State {
             && !self.closed
             && self.settings.timeout.is_zero()
             && self.in_flight < self.settings.max_in_flight
-            && self.lanes.is_empty()
+            && self.queues.is_empty()
     }
 
     fn begin_alone(&mut self) {
@@ -566,12 +566,12 @@ impl State {
 
     /// Whether so many paths more do not fit. An empty queue takes any request.
     fn is_full(&self, n_paths: usize) -> bool {
-        let queued = self.lanes.n_paths();
+        let queued = self.queues.n_paths();
         queued > 0 && queued.saturating_add(n_paths) > self.settings.queue_capacity
     }
 
     fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.lanes.is_empty()
+        self.in_flight == 0 && self.queues.is_empty()
     }
 }
 

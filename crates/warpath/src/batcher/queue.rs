@@ -1,6 +1,6 @@
 //! Requests that wait, and how batches are taken from them.
 //!
-//! Requests of equal options wait in one lane, in the order in which they came; lanes take turns by the age of their first request.
+//! Requests of equal options wait in one queue, in the order in which they came; queues take turns by the age of their first request.
 
 use super::request::Request;
 use super::settings::Settings;
@@ -31,13 +31,13 @@ pub(super) struct Batch {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Lanes {
-    lanes: Vec<Lane>,
+pub(super) struct Queues {
+    queues: Vec<Queue>,
     n_paths: usize,
 }
 
 #[derive(Debug)]
-struct Lane {
+struct Queue {
     options: Options,
     requests: VecDeque<Queued>,
     n_paths: usize,
@@ -47,7 +47,7 @@ struct Lane {
 /// When the next batch can go.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Now: this lane, for this reason.
+    /// Now: this queue, for this reason.
     Now(usize, Flush),
     /// Not before then.
     At(Instant),
@@ -55,39 +55,39 @@ pub(super) enum Next {
     Never,
 }
 
-impl Lanes {
+impl Queues {
     /// Paths that wait.
     pub fn n_paths(&self) -> usize {
         self.n_paths
     }
 
     pub fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
+        self.queues.is_empty()
     }
 
     pub fn push(&mut self, queued: Queued) {
         let options = queued.request.options;
-        let lane = match self.lanes.iter_mut().position(|lane| lane.options == options) {
-            Some(lane) => &mut self.lanes[lane],
+        let queue = match self.queues.iter_mut().position(|queue| queue.options == options) {
+            Some(queue) => &mut self.queues[queue],
             None => {
-                self.lanes.push(Lane { options, requests: VecDeque::new(), n_paths: 0, n_bytes: 0 });
-                let last = self.lanes.len() - 1;
-                &mut self.lanes[last]
+                self.queues.push(Queue { options, requests: VecDeque::new(), n_paths: 0, n_bytes: 0 });
+                let last = self.queues.len() - 1;
+                &mut self.queues[last]
             }
         };
         self.n_paths += queued.request.len();
-        lane.n_paths += queued.request.len();
-        lane.n_bytes += queued.request.paths.n_bytes();
-        lane.requests.push_back(queued);
+        queue.n_paths += queued.request.len();
+        queue.n_bytes += queued.request.paths.n_bytes();
+        queue.requests.push_back(queued);
     }
 
-    /// When the next batch can go, with the lane whose first request is the oldest of those that can.
+    /// When the next batch can go, with the queue whose first request is the oldest of those that can.
     pub fn next(&self, settings: &Settings, draining: bool, now: Instant) -> Next {
         let mut soonest = Next::Never;
         let mut oldest = None;
-        for (number, lane) in self.lanes.iter().enumerate() {
-            let Some(first) = lane.requests.front() else { continue };
-            match lane.flush(settings, draining, first.since, now) {
+        for (number, queue) in self.queues.iter().enumerate() {
+            let Some(first) = queue.requests.front() else { continue };
+            match queue.flush(settings, draining, first.since, now) {
                 Ok(flush) if oldest.is_none_or(|oldest| first.since < oldest) => {
                     oldest = Some(first.since);
                     soonest = Next::Now(number, flush);
@@ -105,7 +105,7 @@ impl Lanes {
         soonest
     }
 
-    /// Takes a batch from a lane. Requests that nobody waits for are left out and given to `dead`.
+    /// Takes a batch from a queue. Requests that nobody waits for are left out and given to `dead`.
     pub fn take(
         &mut self,
         number: usize,
@@ -113,29 +113,29 @@ impl Lanes {
         settings: &Settings,
         mut dead: impl FnMut(&Queued),
     ) -> Batch {
-        let lane = &mut self.lanes[number];
+        let queue = &mut self.queues[number];
         let most_paths = match flush {
             Flush::Timeout if !settings.timeout.is_zero() => settings.max_batch_size,
-            _ => settings.preferred(lane.n_paths).unwrap_or(settings.max_batch_size),
+            _ => settings.preferred(queue.n_paths).unwrap_or(settings.max_batch_size),
         };
         let mut batch = Batch {
-            options: lane.options,
+            options: queue.options,
             requests: Vec::new(),
             n_paths: 0,
             piece_paths: settings.max_batch_size,
             flush,
         };
         let mut n_bytes = 0;
-        while let Some(first) = lane.requests.front() {
+        while let Some(first) = queue.requests.front() {
             let (paths, bytes) = (first.request.len(), first.request.paths.n_bytes());
             let is_wanted = first.reply.is_open();
             let fits = batch.n_paths + paths <= most_paths && n_bytes + bytes <= settings.max_batch_bytes;
             if is_wanted && !fits && !batch.requests.is_empty() {
                 break;
             }
-            let Some(queued) = lane.requests.pop_front() else { break };
-            lane.n_paths -= paths;
-            lane.n_bytes -= bytes;
+            let Some(queued) = queue.requests.pop_front() else { break };
+            queue.n_paths -= paths;
+            queue.n_bytes -= bytes;
             self.n_paths -= paths;
             if is_wanted {
                 batch.n_paths += paths;
@@ -145,17 +145,17 @@ impl Lanes {
                 dead(&queued);
             }
         }
-        if lane.requests.is_empty() {
-            self.lanes.swap_remove(number);
+        if queue.requests.is_empty() {
+            self.queues.swap_remove(number);
         }
         batch
     }
 
     /// Takes out the requests that nobody waits for any more.
     pub fn purge(&mut self, mut dead: impl FnMut(&Queued)) {
-        for lane in &mut self.lanes {
+        for queue in &mut self.queues {
             let (mut n_paths, mut n_bytes) = (0, 0);
-            lane.requests.retain(|queued| {
+            queue.requests.retain(|queued| {
                 let is_wanted = queued.reply.is_open();
                 if is_wanted {
                     n_paths += queued.request.len();
@@ -165,15 +165,15 @@ impl Lanes {
                 }
                 is_wanted
             });
-            self.n_paths -= lane.n_paths - n_paths;
-            (lane.n_paths, lane.n_bytes) = (n_paths, n_bytes);
+            self.n_paths -= queue.n_paths - n_paths;
+            (queue.n_paths, queue.n_bytes) = (n_paths, n_bytes);
         }
-        self.lanes.retain(|lane| !lane.requests.is_empty());
+        self.queues.retain(|queue| !queue.requests.is_empty());
     }
 }
 
-impl Lane {
-    /// Why a batch of this lane can go now, or when it can.
+impl Queue {
+    /// Why a batch of this queue can go now, or when it can.
     fn flush(
         &self,
         settings: &Settings,
@@ -221,71 +221,71 @@ mod tests {
     #[test]
     fn a_batch_goes_when_it_is_full_or_its_first_request_has_waited_enough() {
         let now = Instant::now();
-        let mut lanes = Lanes::default();
-        assert_eq!(lanes.next(&settings(), false, now), Next::Never);
-        lanes.push(queued(4, Options::default(), now));
+        let mut queues = Queues::default();
+        assert_eq!(queues.next(&settings(), false, now), Next::Never);
+        queues.push(queued(4, Options::default(), now));
         let at = now + Duration::from_secs(1);
-        assert_eq!(lanes.next(&settings(), false, now), Next::At(at));
-        assert_eq!(lanes.next(&settings(), false, at), Next::Now(0, Flush::Timeout));
-        assert_eq!(lanes.next(&settings(), true, now), Next::Now(0, Flush::Drain));
-        lanes.push(queued(7, Options::default(), now));
-        assert_eq!(lanes.next(&settings(), false, now), Next::Now(0, Flush::Size));
-        let batch = lanes.take(0, Flush::Size, &settings(), |_| ());
+        assert_eq!(queues.next(&settings(), false, now), Next::At(at));
+        assert_eq!(queues.next(&settings(), false, at), Next::Now(0, Flush::Timeout));
+        assert_eq!(queues.next(&settings(), true, now), Next::Now(0, Flush::Drain));
+        queues.push(queued(7, Options::default(), now));
+        assert_eq!(queues.next(&settings(), false, now), Next::Now(0, Flush::Size));
+        let batch = queues.take(0, Flush::Size, &settings(), |_| ());
         assert_eq!(sizes(&batch), [4], "a batch is cut between requests");
-        assert_eq!(lanes.n_paths(), 7);
+        assert_eq!(queues.n_paths(), 7);
     }
 
     #[test]
     fn a_request_above_every_limit_goes_alone() {
         let now = Instant::now();
-        let mut lanes = Lanes::default();
-        lanes.push(queued(50, Options::default(), now));
-        lanes.push(queued(1, Options::default(), now));
-        let batch = lanes.take(0, Flush::Size, &settings(), |_| ());
+        let mut queues = Queues::default();
+        queues.push(queued(50, Options::default(), now));
+        queues.push(queued(1, Options::default(), now));
+        let batch = queues.take(0, Flush::Size, &settings(), |_| ());
         assert_eq!(sizes(&batch), [50]);
-        assert_eq!(lanes.n_paths(), 1);
+        assert_eq!(queues.n_paths(), 1);
     }
 
     #[test]
     fn the_largest_preferred_size_is_taken() {
         let now = Instant::now();
         let settings = Settings { preferred_sizes: vec![2, 4], ..settings() };
-        let mut lanes = Lanes::default();
-        lanes.push(queued(1, Options::default(), now));
-        assert!(matches!(lanes.next(&settings, false, now), Next::At(_)));
+        let mut queues = Queues::default();
+        queues.push(queued(1, Options::default(), now));
+        assert!(matches!(queues.next(&settings, false, now), Next::At(_)));
         for _ in 0..4 {
-            lanes.push(queued(1, Options::default(), now));
+            queues.push(queued(1, Options::default(), now));
         }
-        assert_eq!(lanes.next(&settings, false, now), Next::Now(0, Flush::Preferred));
-        assert_eq!(sizes(&lanes.take(0, Flush::Preferred, &settings, |_| ())), [1; 4]);
+        assert_eq!(queues.next(&settings, false, now), Next::Now(0, Flush::Preferred));
+        assert_eq!(sizes(&queues.take(0, Flush::Preferred, &settings, |_| ())), [1; 4]);
     }
 
     #[test]
-    fn options_don_t_mix_and_the_oldest_lane_goes_first() {
+    fn options_don_t_mix_and_the_oldest_queue_goes_first() {
         let now = Instant::now();
-        let mut lanes = Lanes::default();
-        lanes.push(queued(1, Options::default(), now + Duration::from_millis(1)));
-        lanes.push(queued(2, Options::default().no_follow(), now));
+        let mut queues = Queues::default();
+        queues.push(queued(1, Options::default(), now + Duration::from_millis(1)));
+        queues.push(queued(2, Options::default().no_follow(), now));
         let later = now + Duration::from_secs(2);
-        assert_eq!(lanes.next(&settings(), false, later), Next::Now(1, Flush::Timeout));
-        assert_eq!(sizes(&lanes.take(1, Flush::Timeout, &settings(), |_| ())), [2]);
-        assert_eq!(lanes.next(&settings(), false, later), Next::Now(0, Flush::Timeout));
+        assert_eq!(queues.next(&settings(), false, later), Next::Now(1, Flush::Timeout));
+        assert_eq!(sizes(&queues.take(1, Flush::Timeout, &settings(), |_| ())), [2]);
+        assert_eq!(queues.next(&settings(), false, later), Next::Now(0, Flush::Timeout));
     }
 
     #[test]
     fn what_nobody_waits_for_is_left_out() {
         let now = Instant::now();
-        let mut lanes = Lanes::default();
+        let mut queues = Queues::default();
         for _ in 0..3 {
-            lanes.push(queued(1, Options::default(), now));
+            queues.push(queued(1, Options::default(), now));
         }
-        lanes.lanes[0].requests[0].reply.cancel();
+        queues.queues[0].requests[0].reply.cancel();
         let mut n_dead = 0;
-        let batch = lanes.take(0, Flush::Drain, &settings(), |_| n_dead += 1);
-        assert_eq!((batch.requests.len(), n_dead, lanes.n_paths()), (2, 1, 0));
-        lanes.push(queued(3, Options::default(), now));
-        lanes.lanes[0].requests[0].reply.cancel();
-        lanes.purge(|_| n_dead += 1);
-        assert_eq!((n_dead, lanes.n_paths(), lanes.is_empty()), (2, 0, true));
+        let batch = queues.take(0, Flush::Drain, &settings(), |_| n_dead += 1);
+        assert_eq!((batch.requests.len(), n_dead, queues.n_paths()), (2, 1, 0));
+        queues.push(queued(3, Options::default(), now));
+        queues.queues[0].requests[0].reply.cancel();
+        queues.purge(|_| n_dead += 1);
+        assert_eq!((n_dead, queues.n_paths(), queues.is_empty()), (2, 0, true));
     }
 }

@@ -15,7 +15,7 @@ const REGION: u64 = 256;
 /// Where the offsets begin, behind the parameters.
 const OFFSETS_AT: u64 = REGION;
 
-/// What a dispatch needs beside the lane.
+/// What a dispatch needs beside the buffers.
 pub(crate) struct Dispatch<'a> {
     pub variant: Variant,
     pub pipeline: &'a ComputePipeline,
@@ -24,8 +24,8 @@ pub(crate) struct Dispatch<'a> {
     pub flags: u32,
 }
 
-/// Buffers for a chunk: parameters, offsets and bytes in one, outcomes in another.
-pub(crate) struct Lane {
+/// Buffers that one chunk at a time travels through: parameters, offsets and bytes in one, outcomes in another.
+pub(crate) struct BufferSet {
     max_paths: usize,
     max_bytes: usize,
     /// Where the bytes begin.
@@ -44,14 +44,14 @@ pub(crate) struct Lane {
     readable: Option<(SubmissionIndex, Mapping)>,
 }
 
-impl Lane {
-    /// A lane with room for so many paths and bytes.
+impl BufferSet {
+    /// A buffer set with room for so many paths and bytes.
     pub(crate) fn new(
         gpu: &Gpu,
         layout: &BindGroupLayout,
         max_paths: usize,
         max_bytes: usize,
-    ) -> Result<Lane, EngineError> {
+    ) -> Result<BufferSet, EngineError> {
         let offsets_size = (max_paths as u64 + 1) * 4;
         let bytes_at = (OFFSETS_AT + offsets_size).next_multiple_of(REGION);
         // A word read behind the last path's is masked off, but must not lie behind the binding.
@@ -91,7 +91,7 @@ impl Lane {
         });
         let writable = Mapping::request(staging.as_ref().unwrap_or(&input), MapMode::Write);
         let readable = None;
-        Ok(Lane {
+        Ok(BufferSet {
             max_paths,
             max_bytes,
             bytes_at,
@@ -132,12 +132,12 @@ impl Lane {
         Ok(())
     }
 
-    /// The mapped buffer that a free lane is filled through.
+    /// The mapped buffer that a free set is filled through.
     pub(crate) fn host(&self) -> &Buffer {
         self.staging.as_ref().unwrap_or(&self.input)
     }
 
-    /// What fills the lane with a chunk: each part can be written by any thread.
+    /// What fills the set with a chunk: each part can be written by any thread.
     pub(crate) fn fill_parts<'a>(&self, work: &Work<'a>, dispatch: &Dispatch<'_>) -> Vec<FillPart<'a>> {
         let n_paths = work.paths.len() as u32;
         let query = QueryParams { n_paths, start: dispatch.start, flags: dispatch.flags, first: 0 };
@@ -145,7 +145,7 @@ impl Lane {
         fill_parts(places, query, &work.paths, work.n_bytes)
     }
 
-    /// Has the chunk that the lane was filled with answered. Returns at once.
+    /// Has the chunk that the set was filled with answered. Returns at once.
     pub(crate) fn submit(
         &mut self,
         gpu: &Gpu,
@@ -186,14 +186,14 @@ impl Lane {
         self.readback.as_ref().unwrap_or(&self.output)
     }
 
-    /// Frees the lane once its answers are taken over.
+    /// Frees the set once its answers are taken over.
     pub(crate) fn release(&mut self) {
         if self.readable.take().is_some() {
             self.answers().unmap();
         }
     }
 
-    /// Whether the host may write to the lane.
+    /// Whether the host may write to the set.
     pub(crate) fn is_writable(&self) -> bool {
         self.writable.is_mapped()
     }
