@@ -57,6 +57,36 @@ enum Step {
     Needs(u32),
 }
 
+impl<'n> Frame<'n> {
+    /// The component that comes next, and whether nothing follows it, not even a slash. It is passed by [`Frame::pass`].
+    fn component(&mut self) -> Option<(&'n [u8], bool)> {
+        self.at += self.target[self.at..].iter().take_while(|&&byte| byte == b'/').count();
+        let rest = &self.target[self.at..];
+        if rest.is_empty() {
+            return None;
+        }
+        let length = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+        Some((&rest[..length], length == rest.len()))
+    }
+
+    fn pass(&mut self, component: &[u8]) {
+        self.at += component.len();
+    }
+
+    fn found(&self, inode: InodeId, kind: FileType) -> Step {
+        Step::Done { status: layout::STATUS_FOUND, inode, kind: kind.kind(), links: self.links }
+    }
+
+    fn failed(&self, error: LookupError) -> Step {
+        Step::Done { status: u32::from(error.code()), inode: INVALID_INODE, kind: 0, links: self.links }
+    }
+
+    fn too_many_links(&mut self) -> Step {
+        self.links = layout::TOO_MANY_LINKS;
+        self.failed(LookupError::TooManyLinks)
+    }
+}
+
 /// Resolves links over the names of a tree.
 pub(crate) struct LinkResolver<'n, 'r, O> {
     namespace: &'n Namespace,
@@ -101,14 +131,7 @@ impl<'n, 'r, O: Observer> LinkResolver<'n, 'r, O> {
                 stack.push(self.begin(number));
             }
             let Some(frame) = stack.last_mut() else { return };
-            match Self::step(
-                self.namespace,
-                self.beneath,
-                self.records,
-                &self.progress,
-                &mut self.observer,
-                frame,
-            ) {
+            match self.step(frame) {
                 Step::Needs(number) => next = Some(number),
                 Step::Done { status, inode, kind, links } => {
                     let record = &mut self.records[frame.link as usize];
@@ -133,106 +156,95 @@ impl<'n, 'r, O: Observer> LinkResolver<'n, 'r, O> {
     }
 
     /// Walks a target until it ends or leads over a link that is not known yet.
-    fn step(
-        namespace: &'n Namespace,
-        beneath: Option<InodeId>,
-        records: &[LinkRecord],
-        progress: &HashMap<u32, Progress, RandomState>,
-        observer: &mut O,
-        frame: &mut Frame<'n>,
-    ) -> Step {
-        let failed = |error: LookupError, links| Step::Done {
-            status: u32::from(error.code()),
-            inode: INVALID_INODE,
-            kind: 0,
-            links,
-        };
-        let found = |inode: InodeId, kind: FileType, links| Step::Done {
-            status: layout::STATUS_FOUND,
-            inode,
-            kind: kind.kind(),
-            links,
-        };
-        let target = frame.target;
-        if target.is_empty() {
+    fn step(&mut self, frame: &mut Frame<'n>) -> Step {
+        let Some(first) = frame.target.first() else {
             // The target is not known, so neither is where it leads.
-            return failed(LookupError::NotIndexed, frame.links);
-        }
-        if frame.at == 0 && target[0] == b'/' {
-            if beneath.is_some() {
-                return failed(LookupError::LeavesRoot, frame.links);
+            return frame.failed(LookupError::NotIndexed);
+        };
+        if frame.at == 0 && *first == b'/' {
+            if self.beneath.is_some() {
+                return frame.failed(LookupError::LeavesRoot);
             }
             frame.directory = ROOT;
         }
-        loop {
-            while target.get(frame.at) == Some(&b'/') {
-                frame.at += 1;
+        while let Some((component, last)) = frame.component() {
+            let end = match component {
+                b"." => None,
+                b".." => self.ascend(frame),
+                _ => self.descend(frame, component, last),
+            };
+            if let Some(end) = end {
+                return end;
             }
-            if frame.at == target.len() {
-                return found(frame.directory, FileType::Directory, frame.links);
-            }
-            let rest = &target[frame.at..];
-            let length = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
-            let (component, last) = (&rest[..length], length == rest.len());
-            let here = frame.directory;
-            match component {
-                b"." => {}
-                b".." if beneath == Some(here) => return failed(LookupError::LeavesRoot, frame.links),
-                b".." => {
-                    observer.depends(frame.link, Dependency::Parent(here));
-                    frame.directory = namespace.parent(here).unwrap_or(ROOT);
-                }
-                _ if length > layout::MAX_NAME as usize => {
-                    return failed(LookupError::NameTooLong, frame.links);
-                }
-                _ => {
-                    observer.depends(frame.link, Dependency::Entry(here, component));
-                    let Some(entry) = namespace.child_entry(here, component) else {
-                        let partial = namespace.is_partial(here);
-                        let error = if partial { LookupError::NotIndexed } else { LookupError::NotFound };
-                        return failed(error, frame.links);
-                    };
-                    match namespace.file_type(entry.inode).unwrap_or(FileType::Other) {
-                        FileType::Directory => frame.directory = entry.inode,
-                        FileType::Symlink => {
-                            let Some(number) = link_number(namespace, entry.alias) else {
-                                return failed(LookupError::NotIndexed, frame.links);
-                            };
-                            observer.depends(frame.link, Dependency::Link(number));
-                            let Some(link) = records.get(number as usize) else {
-                                return failed(LookupError::NotIndexed, frame.links);
-                            };
-                            match progress.get(&number) {
-                                // The component is looked up again when this is known.
-                                Some(Progress::Unknown) => return Step::Needs(number),
-                                Some(Progress::Underway) => {
-                                    return failed(LookupError::TooManyLinks, layout::TOO_MANY_LINKS);
-                                }
-                                Some(Progress::Done) | None => {}
-                            }
-                            frame.links += link.links();
-                            if frame.links > layout::MAX_LINKS {
-                                return failed(LookupError::TooManyLinks, layout::TOO_MANY_LINKS);
-                            }
-                            if let Some(error) = LookupError::from_code(link.status() as u8) {
-                                return failed(error, frame.links);
-                            }
-                            let kind = FileType::from_kind(link.kind());
-                            if last {
-                                return found(link.inode, kind, frame.links);
-                            }
-                            if kind != FileType::Directory {
-                                return failed(LookupError::NotADirectory, frame.links);
-                            }
-                            frame.directory = link.inode;
-                        }
-                        file if last => return found(entry.inode, file, frame.links),
-                        _ => return failed(LookupError::NotADirectory, frame.links),
-                    }
-                }
-            }
-            frame.at += length;
+            frame.pass(component);
         }
+        frame.found(frame.directory, FileType::Directory)
+    }
+
+    /// Goes to the parent; or ends the walk.
+    fn ascend(&mut self, frame: &mut Frame<'n>) -> Option<Step> {
+        let here = frame.directory;
+        if self.beneath == Some(here) {
+            return Some(frame.failed(LookupError::LeavesRoot));
+        }
+        self.observer.depends(frame.link, Dependency::Parent(here));
+        frame.directory = self.namespace.parent(here).unwrap_or(ROOT);
+        None
+    }
+
+    /// Goes to the directory that a name leads to; or ends the walk, as the last name always does.
+    fn descend(&mut self, frame: &mut Frame<'n>, name: &[u8], last: bool) -> Option<Step> {
+        if name.len() > layout::MAX_NAME as usize {
+            return Some(frame.failed(LookupError::NameTooLong));
+        }
+        let here = frame.directory;
+        self.observer.depends(frame.link, Dependency::Entry(here, name));
+        let Some(entry) = self.namespace.child_entry(here, name) else {
+            let partial = self.namespace.is_partial(here);
+            let error = if partial { LookupError::NotIndexed } else { LookupError::NotFound };
+            return Some(frame.failed(error));
+        };
+        match self.namespace.file_type(entry.inode).unwrap_or(FileType::Other) {
+            FileType::Symlink => self.follow(frame, entry.alias, last),
+            kind => arrive(frame, entry.inode, kind, last),
+        }
+    }
+
+    /// Goes where another link leads, by its own outcome; or ends the walk.
+    fn follow(&mut self, frame: &mut Frame<'n>, alias: InodeId, last: bool) -> Option<Step> {
+        let Some(number) = link_number(self.namespace, alias) else {
+            return Some(frame.failed(LookupError::NotIndexed));
+        };
+        self.observer.depends(frame.link, Dependency::Link(number));
+        let Some(link) = self.records.get(number as usize) else {
+            return Some(frame.failed(LookupError::NotIndexed));
+        };
+        match self.progress.get(&number) {
+            // The component is looked up again when this is known.
+            Some(Progress::Unknown) => return Some(Step::Needs(number)),
+            Some(Progress::Underway) => return Some(frame.too_many_links()),
+            Some(Progress::Done) | None => {}
+        }
+        frame.links += link.links();
+        if frame.links > layout::MAX_LINKS {
+            return Some(frame.too_many_links());
+        }
+        match LookupError::from_code(link.status() as u8) {
+            Some(error) => Some(frame.failed(error)),
+            None => arrive(frame, link.inode, FileType::from_kind(link.kind()), last),
+        }
+    }
+}
+
+/// Where a component that is no link on the way leads: the walk ends there if it is the last, else it must be a directory.
+fn arrive(frame: &mut Frame<'_>, inode: InodeId, kind: FileType, last: bool) -> Option<Step> {
+    match kind {
+        _ if last => Some(frame.found(inode, kind)),
+        FileType::Directory => {
+            frame.directory = inode;
+            None
+        }
+        _ => Some(frame.failed(LookupError::NotADirectory)),
     }
 }
 
