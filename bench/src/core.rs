@@ -1,14 +1,14 @@
 //! The CPU engine against its targets: two rivals in the same run, shares, single calls, memory, build rate.
 
 use crate::allocations;
+use crate::arguments::{DebianList, Run};
 use crate::contestants::{Size, check, compared_rate, engine, rows, table};
 use crate::peers::PathTable;
 use crate::peers::flat::FlatTable;
 use crate::peers::maps::HashbrownMap;
 use crate::record::{Record, Target, format_value};
 use crate::trees::Tree;
-use anyhow::{Context, Result, ensure};
-use std::path::PathBuf;
+use anyhow::{Context, Result};
 use std::time::Duration;
 use warpath_core::index::Plan;
 use warpath_core::namespace::ListBuilder;
@@ -21,12 +21,10 @@ type Foldhash = foldhash::fast::RandomState;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Small trees and few rounds: does it run, are the answers right? The figures say nothing.
-    #[arg(long)]
-    quick: bool,
-    /// A path a line, from bench/data/debian-main.sh.
-    #[arg(long, default_value = "bench/data/debian-main.txt")]
-    debian: PathBuf,
+    #[command(flatten)]
+    run: Run,
+    #[command(flatten)]
+    debian: DebianList,
     /// Sizes of synthetic trees, as powers of two.
     #[arg(long, value_delimiter = ',', default_values_t = [20, 22, 24])]
     k: Vec<u32>,
@@ -39,9 +37,6 @@ pub struct Arguments {
     /// Rounds of each contestant.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
-    /// Where the record is written: a folder for each machine.
-    #[arg(long)]
-    record: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -61,19 +56,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let one = CpuEngine::with_threads(1)?;
     record.line(format!("engine: {}; all threads: {}", one.info().device, CpuEngine::new().info().device));
     record.line("M paths/s: on one thread by its processor time, on all threads by wall time; medians of rounds in turns.");
-    let size = if arguments.quick {
+    let size = if arguments.run.quick {
         Size { rounds: 3, set: 1 << 14, window: 1 << 12 }
     } else {
         Size { rounds: arguments.rounds, set: 1 << 22, window: 1 << 18 }
     };
-    let sizes = if arguments.quick { vec![14] } else { arguments.k.clone() };
+    let sizes = if arguments.run.quick { vec![14] } else { arguments.k.clone() };
     for k in sizes {
         let tree = Tree::synthetic(k, 42)?;
         measure_tree(&mut record, &one, &tree, &size, &arguments.only)?;
     }
-    if !arguments.quick && !arguments.no_debian {
-        let list = &arguments.debian;
-        ensure!(list.exists(), "{}: no such list; bench/data/debian-main.sh makes it", list.display());
+    if !arguments.run.quick && !arguments.no_debian {
+        let list = arguments.debian.file()?;
         let tree = Tree::listed("debian", "every path of Debian's main", list)?;
         measure_tree(&mut record, &one, &tree, &size, &arguments.only)?;
         drop(tree);
@@ -82,13 +76,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     if arguments.only.contains(&Part::Single) {
-        measure_single_calls(&mut record, &one, if arguments.quick { 20 } else { 400 })?;
+        measure_single_calls(&mut record, &one, if arguments.run.quick { 20 } else { 400 })?;
     }
-    record.targets();
-    if let Some(folder) = &arguments.record {
-        println!("written: {}.{{csv,txt}}", record.write(folder, "core")?.display());
-    }
-    Ok(())
+    arguments.run.finish(&mut record, "core")
 }
 
 /// Everything that is measured in one tree.

@@ -1,5 +1,6 @@
 //! Index files against their targets: building from a list, saving, checking, opening; scanning; the whole command.
 
+use crate::arguments::{DebianList, Run};
 use crate::record::{Record, Target};
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
@@ -19,12 +20,10 @@ use warpath_workload::{Listed, Paths, Synthetic};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A small tree and few rounds: does it run? The figures say nothing.
-    #[arg(long)]
-    quick: bool,
-    /// A path a line, from bench/data/debian-main.sh.
-    #[arg(long, default_value = "bench/data/debian-main.txt")]
-    debian: PathBuf,
+    #[command(flatten)]
+    run: Run,
+    #[command(flatten)]
+    debian: DebianList,
     /// Size of the synthetic tree, as a power of two.
     #[arg(long, default_value_t = 24)]
     k: u32,
@@ -39,9 +38,6 @@ pub struct Arguments {
     only: Vec<Part>,
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Where the record is written: a folder for each machine.
-    #[arg(long)]
-    record: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -65,18 +61,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         std::fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
     }
     measured?;
-    record.targets();
-    if let Some(folder) = &arguments.record {
-        println!("written: {}.{{csv,txt}}", record.write(folder, "files")?.display());
-    }
-    Ok(())
+    arguments.run.finish(&mut record, "files")
 }
 
 fn measure(record: &mut Record, arguments: &Arguments, folder: &Path) -> Result<()> {
-    let (k, rounds) = if arguments.quick { (14, 2) } else { (arguments.k, arguments.rounds) };
-    if arguments.only.contains(&Part::Debian) && !arguments.quick {
-        let list = arguments.debian.clone();
-        ensure!(list.exists(), "{}: no such list; bench/data/debian-main.sh makes it", list.display());
+    let (k, rounds) = if arguments.run.quick { (14, 2) } else { (arguments.k, arguments.rounds) };
+    if arguments.only.contains(&Part::Debian) && !arguments.run.quick {
+        let list = arguments.debian.file()?.to_owned();
         measure_list(
             record,
             &Case { key: "debian".into(), title: "Debian's main".into(), list },

@@ -12,6 +12,7 @@
 
 mod allocations;
 mod api;
+mod arguments;
 mod contest;
 mod contestants;
 mod core;

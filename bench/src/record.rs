@@ -67,8 +67,11 @@ impl Record {
         self.text.push('\n');
     }
 
-    /// The table of what has a target.
+    /// The table of what has a target, if anything has.
     pub fn targets(&mut self) {
+        if self.figures.iter().all(|figure| figure.target.is_none()) {
+            return;
+        }
         self.line("\n| figure | measured | target | |\n|---|---|---|---|");
         let rows: Vec<String> = self
             .figures

@@ -1,5 +1,6 @@
 //! The trees that are measured, each with an index and the paths of all its entries.
 
+use crate::arguments::DebianList;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use warpath_core::{Index, InodeId, Namespace};
@@ -74,9 +75,8 @@ pub struct Choice {
     /// kN (synthetic, 2^N entries), debian, usr (a scan of --root) or history (a repository's).
     #[arg(long, default_value = "k20")]
     tree: String,
-    /// A path a line, from bench/data/debian-main.sh.
-    #[arg(long, default_value = "bench/data/debian-main.txt")]
-    debian: PathBuf,
+    #[command(flatten)]
+    debian: DebianList,
     /// What bench/data/git-history.sh wrote: NAME-tree.txt are the paths of the newest commit, NAME-history.txt those that commits
     /// name, in their order.
     #[arg(long, default_value = "bench/data/git")]
@@ -90,14 +90,7 @@ impl Choice {
     /// The tree, and `n` paths to ask for: drawn at random, but in their own order and number for a history.
     pub fn load(&self, n: usize) -> Result<(Tree, PathSet)> {
         let tree = match &*self.tree {
-            "debian" => {
-                ensure!(
-                    self.debian.exists(),
-                    "{}: missing; bench/data/debian-main.sh makes it",
-                    self.debian.display()
-                );
-                Tree::listed("debian", "every path of Debian's main", &self.debian)?
-            }
+            "debian" => Tree::listed("debian", "every path of Debian's main", self.debian.file()?)?,
             "usr" => Tree::scanned("usr", &self.root)?,
             "history" => return self.load_history(),
             name => {

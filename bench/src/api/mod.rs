@@ -5,19 +5,18 @@ mod huge;
 mod load;
 mod routes;
 
+use crate::arguments::Run;
 use crate::record::Record;
 use crate::trees::Tree;
 use anyhow::Result;
-use std::path::PathBuf;
 use std::time::Duration;
 use warpath::{Device, GpuFilesystem};
 use warpath_workload::{Mix, PathSet};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Small trees and short runs: does it run, are the answers right? The figures say nothing.
-    #[arg(long)]
-    quick: bool,
+    #[command(flatten)]
+    run: Run,
     /// Size of the synthetic tree, as a power of two.
     #[arg(long, default_value_t = 20)]
     k: u32,
@@ -36,9 +35,6 @@ pub struct Arguments {
     /// Paths of the part `huge`.
     #[arg(long, default_value_t = 100_000_000)]
     huge: usize,
-    /// Where the record is written: a folder for each machine.
-    #[arg(long)]
-    record: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -68,7 +64,7 @@ struct Setting {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let quick = arguments.quick;
+    let quick = arguments.run.quick;
     let k = if quick { 12 } else { arguments.k };
     let most_paths = if quick { 10_000 } else { 1_000_000 };
     let tree = Tree::synthetic(k, 42)?;
@@ -111,13 +107,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             }
         }
     }
-    record.targets();
-    if let Some(folder) = &arguments.record {
-        // That part alone is a record of its own: it takes other memory, and other time, than the rest.
-        let name = if arguments.only == [Part::Huge] { "huge" } else { "api" };
-        println!("written: {}.{{csv,txt}}", record.write(folder, name)?.display());
-    }
-    Ok(())
+    // That part alone is a record of its own: it takes other memory, and other time, than the rest.
+    let name = if arguments.only == [Part::Huge] { "huge" } else { "api" };
+    arguments.run.finish(&mut record, name)
 }
 
 /// These engines as one device.

@@ -20,21 +20,17 @@ mod small;
 mod system;
 mod tools;
 
+use crate::arguments::Run;
 use crate::record::Record;
 use crate::trees::Choice;
 use anyhow::Result;
-use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
     part: Part,
-    /// Few paths and few rounds: does it run, are the answers right? The figures say nothing.
-    #[arg(long, global = true)]
-    quick: bool,
-    /// Where the record is written: a folder for each machine.
-    #[arg(long, global = true)]
-    record: Option<PathBuf>,
+    #[command(flatten)]
+    run: Run,
 }
 
 #[derive(clap::Subcommand)]
@@ -58,46 +54,37 @@ enum Part {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let mut record = Record::default();
+    let quick = arguments.run.quick;
     let name = match &arguments.part {
         Part::Maps(choice) => {
-            maps::measure(&mut record, choice, arguments.quick)?;
+            maps::measure(&mut record, choice, quick)?;
             format!("peers-maps-{}", choice.name())
         }
         Part::Small => {
-            small::measure(&mut record, arguments.quick)?;
+            small::measure(&mut record, quick)?;
             "peers-small".to_owned()
         }
         Part::System(choice) => {
-            system::measure(&mut record, choice, arguments.quick)?;
+            system::measure(&mut record, choice, quick)?;
             "peers-system".to_owned()
         }
         Part::Processes(chosen) => {
-            processes::measure(&mut record, chosen, arguments.quick)?;
+            processes::measure(&mut record, chosen, quick)?;
             "peers-processes".to_owned()
         }
         Part::Joins(chosen) => {
-            joins::measure(&mut record, chosen, arguments.quick)?;
+            joins::measure(&mut record, chosen, quick)?;
             format!("peers-joins-{}", chosen.name())
         }
         Part::Tools(chosen) => {
-            tools::measure(&mut record, chosen, arguments.quick)?;
+            tools::measure(&mut record, chosen, quick)?;
             format!("peers-tools-{}", chosen.name())
         }
         #[cfg(feature = "gpu")]
         Part::Gpu(chosen) => {
-            gpu::measure(&mut record, chosen, arguments.quick)?;
+            gpu::measure(&mut record, chosen, quick)?;
             format!("peers-gpu-{}", chosen.name())
         }
     };
-    write(&mut record, arguments.record.as_deref(), &name)
-}
-
-fn write(record: &mut Record, folder: Option<&Path>, name: &str) -> Result<()> {
-    if record.figures.iter().any(|figure| figure.target.is_some()) {
-        record.targets();
-    }
-    if let Some(folder) = folder {
-        println!("written: {}.{{csv,txt}}", record.write(folder, name)?.display());
-    }
-    Ok(())
+    arguments.run.finish(&mut record, &name)
 }

@@ -3,6 +3,7 @@
 use super::process::{JOINS, Process, Setup, columns_of_numbers, numbers, race, row, run};
 use crate::record::{Record, Target, format_value};
 use anyhow::{Context, Result, ensure};
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -116,45 +117,72 @@ impl<'a> Work<'a> {
 
 /// The long list.
 fn long(record: &mut Record, work: &Work<'_>, n: usize) -> Result<()> {
-    let Work { setup, index, .. } = work;
     let (list, expected) = work.list(n)?;
-    let tables = setup.convert(&work.list(work.paths.len())?.0, &work.inodes, &list)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).to_string();
-    let inodes = "`warpath lookup -0 --index --columns ino`: inodes alone";
-    let mut processes = vec![
-        setup.lookup("`warpath lookup -0 --index`: status, inode and path", 5, &["--index", index])?,
-        setup.lookup(inodes, 5, &["--index", index, "--columns", "ino"])?,
-        stat("`xargs -0 stat -c %i`", 1),
-        stat_in_parallel(&threads, &setup.work),
-    ];
-    processes[1].read = columns_of_numbers;
-    for process in &mut processes {
-        process.input = Some(&list);
-    }
-    processes.extend(setup.joins(&tables, 3));
+    let (keys, mut processes): (Vec<&str>, Vec<Process<'_>>) =
+        long_processes(work, &list)?.into_iter().unzip();
     let seconds = race(&work.setup.work, &mut processes, &expected)?;
     record.line(format!(
         "\n{n} paths, the tree's again and again; outputs as they come, checked afterwards:\n"
     ));
     record.line("| | seconds | M paths/s | times warpath's |\n|---|---|---|---|");
-    let keys = ["warpath", "warpath_inodes", "xargs", "xargs_parallel"].into_iter().chain(JOINS);
-    for ((process, key), &seconds_used) in processes.iter().zip(keys).zip(&seconds) {
+    for ((process, key), &seconds_used) in processes.iter().zip(&keys).zip(&seconds) {
         row(record, &format!("long.{key}"), &process.name, seconds_used, seconds[0], 1.0, n);
     }
-    let fastest_duckdb = seconds[5].min(seconds[6]);
-    let times = |value: f64| format_value(value / seconds[0]);
+    long_targets(record, &keys.into_iter().zip(seconds).collect());
+    Ok(())
+}
+
+/// What answers the long list, by the figures' keys.
+fn long_processes<'a>(work: &'a Work<'_>, list: &'a Path) -> Result<Vec<(&'static str, Process<'a>)>> {
+    let Work { setup, index, .. } = work;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+    let inodes = "`warpath lookup -0 --index --columns ino`: inodes alone";
+    let mut alone = setup.lookup(inodes, 5, &["--index", index, "--columns", "ino"])?;
+    alone.read = columns_of_numbers;
+    let mut processes = vec![
+        (
+            "warpath",
+            setup.lookup("`warpath lookup -0 --index`: status, inode and path", 5, &["--index", index])?,
+        ),
+        ("warpath_inodes", alone),
+        ("xargs", stat("`xargs -0 stat -c %i`", 1)),
+        ("xargs_parallel", stat_in_parallel(&threads, &setup.work)),
+    ];
+    for (_, process) in &mut processes {
+        process.input = Some(list);
+    }
+    let tables = setup.convert(&work.list(work.paths.len())?.0, &work.inodes, list)?;
+    processes.extend(JOINS.into_iter().zip(setup.joins(&tables, 3)));
+    Ok(processes)
+}
+
+/// What the long list's seconds say of the targets.
+fn long_targets(record: &mut Record, seconds: &HashMap<&str, f64>) {
+    let fastest_duckdb = seconds["duckdb_inodes"].min(seconds["duckdb_python"]);
+    let over_xargs = seconds["xargs"] / seconds["warpath"];
     record.line(format!(
         "\nxargs stat takes {} times as long, DuckDB's fastest {} times.",
-        times(seconds[2]),
-        times(fastest_duckdb)
+        format_value(over_xargs),
+        format_value(fastest_duckdb / seconds["warpath"])
     ));
-    let what = "whole processes: `xargs -0 stat` over `warpath lookup --index`";
-    record.add("long.over_xargs", what, seconds[2] / seconds[0], "x", Some(Target::AtLeast(10.0)));
-    let what = "whole processes: DuckDB's join from Parquet (inode and path) over `warpath lookup --index`";
-    record.add("long.over_duckdb", what, seconds[4] / seconds[0], "x", Some(Target::AtLeast(3.0)));
-    let what = "whole processes: DuckDB's fastest join from Parquet (inodes alone) over `warpath lookup --index --columns ino`";
-    record.add("long.over_duckdb_inodes", what, fastest_duckdb / seconds[1], "x", Some(Target::AtLeast(3.0)));
-    Ok(())
+    for (key, what, times, target) in [
+        ("over_xargs", "`xargs -0 stat` over `warpath lookup --index`", over_xargs, 10.0),
+        (
+            "over_duckdb",
+            "DuckDB's join from Parquet (inode and path) over `warpath lookup --index`",
+            seconds["duckdb"] / seconds["warpath"],
+            3.0,
+        ),
+        (
+            "over_duckdb_inodes",
+            "DuckDB's fastest join from Parquet (inodes alone) over `warpath lookup --index --columns ino`",
+            fastest_duckdb / seconds["warpath_inodes"],
+            3.0,
+        ),
+    ] {
+        let what = format!("whole processes: {what}");
+        record.add(format!("long.{key}"), what, times, "x", Some(Target::AtLeast(target)));
+    }
 }
 
 /// Where starting up, opening and scanning is most of the time.
