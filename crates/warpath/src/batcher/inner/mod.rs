@@ -1,12 +1,13 @@
-//! The batcher's state, and who runs a batch.
+//! The batcher's state: which requests are taken in, who runs them, and when there is room for more.
 //!
 //! A few paths for the CPU need no batch ([`AtOnce`]). A request whose thread waits anyway, and that finds the engine free, is run by that
-//! thread (it *leads*), with whatever has queued up: at a low load nobody is woken. For the others (their future must return at
-//! once, or a time-out collects company, or so many batches are under way) workers do it: threads that are started when there is
-//! work and end when there has been none for a while. A worker looks out for a moment before it sleeps where work comes so fast: to
-//! wake a thread takes longer than most batches.
+//! thread (it *leads*, in `lead`), with whatever has queued up: at a low load nobody is woken. For the others (their future must return at
+//! once, or a time-out collects company, or so many batches are under way) `workers` do it.
 
-use super::at_once::{AtOnce, MOST_PATHS};
+mod lead;
+mod workers;
+
+use super::at_once::AtOnce;
 use super::queue::{Batch, Next, Queued, Queues};
 use super::request::Request;
 use super::settings::{Settings, WhenFull};
@@ -15,21 +16,14 @@ use super::timer::Timer;
 use crate::filesystem::GpuFilesystem;
 use crate::reply::Reply;
 use crate::{Error, PathBuffer};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
-use warpath_core::{EngineError, Options, Outcome, Outcomes};
+use warpath_core::{Options, Outcomes};
 
-/// A worker with nothing to do ends after this.
+/// A thread that waits looks again after this; a worker with nothing to do ends.
 const IDLE: Duration = Duration::from_secs(5);
-
-/// A worker looks out for work this long before it sleeps, if the last one came within that time.
-const LOOK_OUT: Duration = Duration::from_micros(50);
-
-/// How often it looks between two offers of its processor to others: about as long as an offer takes.
-const LOOKS: usize = 16;
 
 pub(crate) struct Inner {
     pub fs: GpuFilesystem,
@@ -110,58 +104,6 @@ impl Inner {
             has_come: AtomicBool::new(false),
             metrics: Metrics::default(),
         })
-    }
-
-    /// Answers one path if the caller's thread shall do it now. `None` when it has to queue up; it is not counted then.
-    #[inline]
-    pub(super) fn lookup_at_once(
-        self: &Arc<Self>,
-        path: &[u8],
-        options: &Options,
-        caller: Caller,
-    ) -> Option<Result<Outcome, Error>> {
-        if self.takes_at_once(1) {
-            let result = self.fs.core().resolve_path(path, options);
-            self.count_at_once(result.is_ok());
-            return Some(result);
-        }
-        let mut state = self.lock();
-        if !state.may_lead(caller) {
-            return None;
-        }
-        state.stats.requests += 1;
-        state.begin_alone();
-        drop(state);
-        self.metrics.requests.increment(1);
-        self.metrics.immediate.increment(1);
-        let result = self.fs.core().resolve_path(path, options);
-        self.end_alone(result.is_ok());
-        Some(result)
-    }
-
-    /// Answers a request if the caller's thread shall do it now. `None` when it has to queue up; it is not counted then.
-    pub(super) fn answer_at_once(&self, request: &Request) -> Option<Result<Outcomes, Error>> {
-        if !self.takes_at_once(request.len()) || request.deadline.is_some_and(|at| at <= Instant::now()) {
-            return None;
-        }
-        let result = self.fs.resolve(request.paths.as_batch(), &request.options);
-        self.count_at_once(result.is_ok());
-        Some(result)
-    }
-
-    /// Whether the CPU answers so many paths, and so fast that they need no batch.
-    #[inline]
-    fn takes_at_once(&self, n_paths: usize) -> bool {
-        n_paths <= MOST_PATHS && self.at_once.is_open() && self.fs.core().router.is_immediate(n_paths)
-    }
-
-    fn count_at_once(&self, is_ok: bool) {
-        self.at_once.count(is_ok);
-        self.metrics.requests.increment(1);
-        self.metrics.immediate.increment(1);
-        if !is_ok {
-            self.metrics.failed.increment(1);
-        }
     }
 
     /// Takes a request in. `again` for one that has been told [`Admission::Full`] before; `waker` is woken when there is room.
@@ -258,55 +200,6 @@ impl Inner {
         is_ready
     }
 
-    /// Answers a request alone, by the thread that leads.
-    pub fn answer(self: &Arc<Self>, request: &Request) -> Result<Outcomes, Error> {
-        let result = self.fs.resolve(request.paths.as_batch(), &request.options);
-        self.end_alone(result.is_ok());
-        result
-    }
-
-    /// Ends an answer that a leading thread gave by itself.
-    fn end_alone(self: &Arc<Self>, is_ok: bool) {
-        let mut state = self.lock();
-        if is_ok {
-            state.stats.answered += 1;
-        } else {
-            state.stats.failed += 1;
-        }
-        drop(state);
-        if !is_ok {
-            self.metrics.failed.increment(1);
-        }
-        if let Some(batch) = self.finish() {
-            self.lead(batch);
-        }
-    }
-
-    /// Runs a batch, and where nobody else will, those that came meanwhile.
-    pub(super) fn lead(self: &Arc<Self>, batch: Batch) {
-        let mut next = Some(batch);
-        while let Some(batch) = next {
-            self.run(batch);
-            next = self.finish();
-        }
-    }
-
-    /// One batch less is under way. Returns the next one where nobody else will run it.
-    fn finish(self: &Arc<Self>) -> Option<Batch> {
-        let mut state = self.lock();
-        state.in_flight -= 1;
-        if state.queues.is_empty() && !state.closed {
-            return None;
-        }
-        let now = Instant::now();
-        let nobody_comes = !self.call_worker(&mut state, now);
-        let batch = nobody_comes.then(|| self.take(&mut state, now)).flatten();
-        if state.is_idle() {
-            self.idle.notify_all();
-        }
-        batch
-    }
-
     /// Takes the next batch if one can go, and counts it as under way.
     fn take(&self, state: &mut State, now: Instant) -> Option<Batch> {
         if state.in_flight >= state.settings.max_in_flight {
@@ -340,138 +233,6 @@ impl Inner {
         state.tasks_for_room.drain(..).for_each(Waker::wake);
         if state.n_threads_for_room > 0 {
             self.room.notify_all();
-        }
-    }
-
-    /// Sees to it that a worker takes what waits. Returns whether one will.
-    fn call_worker(self: &Arc<Self>, state: &mut State, now: Instant) -> bool {
-        let wanted = match state.queues.next(&state.settings, state.closed, now) {
-            Next::Never => false,
-            Next::Now(..) => state.in_flight < state.settings.max_in_flight,
-            Next::At(at) => state.next_look.is_none_or(|look| at < look),
-        };
-        if !wanted {
-            return true;
-        }
-        if state.looks_out {
-            self.has_come.store(true, Ordering::Release);
-            return true;
-        }
-        if state.n_idle_workers > 0 {
-            self.work.notify_one();
-            return true;
-        }
-        if state.n_workers < state.settings.max_in_flight {
-            let inner = Arc::clone(self);
-            let thread = std::thread::Builder::new().name("warpath-batcher".to_owned());
-            if thread.spawn(move || inner.work()).is_ok() {
-                state.n_workers += 1;
-            }
-        }
-        state.n_workers > 0
-    }
-
-    /// A worker's life.
-    fn work(self: &Arc<Self>) {
-        let mut state = self.lock();
-        // Since when there is nothing to do, and how long that was the last time.
-        let mut idle_since: Option<Instant> = None;
-        let mut last_idle = Duration::MAX;
-        loop {
-            let now = Instant::now();
-            if let Some(batch) = self.take(&mut state, now) {
-                // Until the request came, not until this thread was awake.
-                if let (Some(since), Some(first)) = (idle_since.take(), batch.requests.first()) {
-                    last_idle = first.since.saturating_duration_since(since);
-                }
-                self.call_worker(&mut state, now);
-                drop(state);
-                self.run(batch);
-                state = self.lock();
-                state.in_flight -= 1;
-                if state.is_idle() {
-                    self.idle.notify_all();
-                }
-                continue;
-            }
-            if state.closed && state.queues.is_empty() {
-                break;
-            }
-            let begins_to_idle = idle_since.is_none();
-            idle_since = idle_since.or(Some(now));
-            if begins_to_idle && last_idle < LOOK_OUT && !state.looks_out && state.queues.is_empty() {
-                state = self.look_out(state, now + LOOK_OUT);
-                continue;
-            }
-            let look = match state.queues.next(&state.settings, state.closed, now) {
-                Next::At(at) if state.next_look.is_none_or(|look| at < look) => Some(at),
-                _ => None,
-            };
-            state.next_look = look.or(state.next_look);
-            state.n_idle_workers += 1;
-            let time = look.map_or(IDLE, |at| at.saturating_duration_since(now));
-            let waited = self.work.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner);
-            state = waited.0;
-            state.n_idle_workers -= 1;
-            if look.is_some() && state.next_look == look {
-                state.next_look = None;
-            }
-            if look.is_none() && waited.1.timed_out() && state.queues.is_empty() {
-                break;
-            }
-        }
-        state.n_workers -= 1;
-        self.idle.notify_all();
-    }
-
-    /// Stays awake until a request comes, or `until`. Whoever has something to do on this processor goes first.
-    fn look_out<'a>(&'a self, mut state: MutexGuard<'a, State>, until: Instant) -> MutexGuard<'a, State> {
-        state.looks_out = true;
-        self.has_come.store(false, Ordering::Relaxed);
-        drop(state);
-        let has_come = || {
-            std::hint::spin_loop();
-            self.has_come.load(Ordering::Acquire)
-        };
-        while !(0..LOOKS).any(|_| has_come()) && Instant::now() < until {
-            std::thread::yield_now();
-        }
-        let mut state = self.lock();
-        state.looks_out = false;
-        state
-    }
-
-    /// Resolves a batch and hands out the answers.
-    fn run(&self, batch: Batch) {
-        let n_paths = batch.n_paths;
-        let _span = tracing::debug_span!("batch", paths = n_paths, flushed_by = batch.flush.name()).entered();
-        let begin = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| batch.resolve(self.fs.core())));
-        let result = result.unwrap_or_else(|_| {
-            let reason = "a batch panicked".to_owned();
-            Err(EngineError::Failed { engine: "batcher", reason }.into())
-        });
-        let engine_time = begin.elapsed();
-        let (result, n_unique) = match result {
-            Ok((outcomes, n_unique)) => (Ok(outcomes), n_unique),
-            Err(error) => (Err(error), n_paths),
-        };
-        let is_ok = result.is_ok();
-        let n_taken = batch.distribute(result) as u64;
-        self.metrics.batch(batch.flush, n_paths, n_unique, engine_time);
-        let mut state = self.lock();
-        let stats = &mut state.stats;
-        stats.batches += 1;
-        stats.batched_paths += n_paths as u64;
-        stats.duplicate_paths += (n_paths - n_unique) as u64;
-        if is_ok {
-            stats.answered += n_taken;
-        } else {
-            stats.failed += n_taken;
-            self.metrics.failed.increment(n_taken);
-        }
-        for queued in &batch.requests {
-            self.count_dead(queued, stats);
         }
     }
 
