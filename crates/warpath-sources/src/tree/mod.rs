@@ -10,7 +10,12 @@
 //! | a hard link to nothing, or to a directory | becomes a regular file | `broken_hard_links` |
 //! | a name over 255 bytes, a NUL | the record is left out | `refused` |
 
+mod layers;
+mod spelling;
+
 use crate::Summary;
+use layers::Layers;
+pub(crate) use spelling::{has_odd_names, respell, trim};
 use warpath_core::{Attributes, FileType, InodeId, Namespace, NamespaceError, Options, ROOT, reference};
 
 /// What a record says that its path is.
@@ -440,141 +445,6 @@ impl<'f> Tree<'f> {
     }
 }
 
-/// Layers of a container image, applied one over the other.
-impl Tree<'_> {
-    /// Begins a layer: what is there already belongs to lower ones.
-    ///
-    /// # Errors
-    /// Only when the namespace is full.
-    pub fn begin_layer(&mut self) -> Result<(), NamespaceError> {
-        self.place_late_links()?;
-        self.stack.clear();
-        self.directory.clear();
-        self.layers.begin();
-        Ok(())
-    }
-
-    /// Removes what lower layers hold at `path`; what this layer holds there stays.
-    ///
-    /// # Errors
-    /// Only when the namespace is full.
-    pub fn white_out(&mut self, path: &[u8]) -> Result<(), NamespaceError> {
-        self.summary.records += 1;
-        let Some((parent, name, inode)) = self.lower_entry(path) else { return Ok(()) };
-        if self.layers.is_lower(inode) {
-            self.remove_subtree(parent, &name, inode)?;
-            self.summary.whited_out += 1;
-            return Ok(());
-        }
-        self.white_out_below(inode)
-    }
-
-    /// Removes everything that lower layers hold in the directory at `path`.
-    ///
-    /// # Errors
-    /// Only when the namespace is full.
-    pub fn white_out_children(&mut self, path: &[u8]) -> Result<(), NamespaceError> {
-        self.summary.records += 1;
-        let inode = match trim(path).0 {
-            b"" | b"." => ROOT,
-            path => match self.lower_entry(path) {
-                Some((_, _, inode)) => inode,
-                None => return Ok(()),
-            },
-        };
-        self.white_out_below(inode)
-    }
-
-    fn lower_entry(&mut self, path: &[u8]) -> Option<(InodeId, Vec<u8>, InodeId)> {
-        let mut canonical = Vec::new();
-        respell(trim(path).0, &mut self.summary, &mut canonical);
-        self.summary.respelled -= 1;
-        let (folder, name) = match memchr::memrchr(b'/', &canonical) {
-            Some(slash) => (&canonical[..slash], &canonical[slash + 1..]),
-            None => (&b"/"[..], &canonical[..]),
-        };
-        let parent = reference::resolve(&self.namespace, folder, &Options::default()).ok()?;
-        let inode = self.namespace.child(parent, name)?;
-        Some((parent, name.to_vec(), inode))
-    }
-
-    /// Removes what lower layers hold below a directory; what this layer put there stays.
-    fn white_out_below(&mut self, directory: InodeId) -> Result<(), NamespaceError> {
-        let mut pending = vec![directory];
-        while let Some(directory) = pending.pop() {
-            let entries: Vec<(Vec<u8>, InodeId)> =
-                self.namespace.list(directory).map(|entry| (entry.name.to_vec(), entry.inode)).collect();
-            for (name, inode) in entries {
-                if self.layers.is_lower(inode) {
-                    self.remove_subtree(directory, &name, inode)?;
-                    self.summary.whited_out += 1;
-                } else if self.namespace.is_directory(inode) {
-                    pending.push(inode);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes an entry and all below it.
-    fn remove_subtree(&mut self, parent: InodeId, name: &[u8], inode: InodeId) -> Result<(), NamespaceError> {
-        self.stack.clear();
-        self.directory.clear();
-        crate::subtree::remove(&mut self.namespace, parent, name, inode)
-    }
-}
-
-/// The canonical spelling of `path`, worked out on the text.
-pub(crate) fn respell(path: &[u8], summary: &mut Summary, canonical: &mut Vec<u8>) {
-    summary.respelled += 1;
-    canonical.clear();
-    let mut outside = false;
-    for name in path.split(|&byte| byte == b'/') {
-        match name {
-            b"" | b"." => {}
-            b".." => {
-                outside |= canonical.is_empty();
-                canonical.truncate(memchr::memrchr(b'/', canonical).unwrap_or(0));
-            }
-            _ => {
-                if !canonical.is_empty() {
-                    canonical.push(b'/');
-                }
-                canonical.extend_from_slice(name);
-            }
-        }
-    }
-    summary.outside += u64::from(outside);
-}
-
-/// The layer that last touched each inode; nothing is kept while there is but one.
-#[derive(Debug, Default)]
-struct Layers {
-    current: u32,
-    of: Vec<u32>,
-}
-
-impl Layers {
-    fn begin(&mut self) {
-        self.current += 1;
-    }
-
-    fn touch(&mut self, inode: InodeId) {
-        if self.current > 0 {
-            let inode = inode as usize;
-            if self.of.len() <= inode {
-                self.of.resize(inode + 1, 0);
-            }
-            self.of[inode] = self.current;
-        }
-    }
-
-    /// Whether the inode belongs to a lower layer.
-    fn is_lower(&self, inode: InodeId) -> bool {
-        self.of.get(inode as usize).copied().unwrap_or(0) < self.current
-    }
-}
-
 /// A set of inodes, one bit each.
 #[derive(Debug, Default)]
 struct Bits {
@@ -597,32 +467,6 @@ impl Bits {
         *word &= !(1 << (inode % 64));
         was_set
     }
-}
-
-/// Whether a component is empty, `.` or `..`.
-pub(crate) fn has_odd_names(path: &[u8]) -> bool {
-    let is_odd = |name: &[u8]| matches!(name, b"" | b"." | b"..");
-    // Most paths hold neither `//` nor `/.`, and are not looked at name by name. Without an early end this is done many bytes
-    // at a time.
-    let pairs = path.iter().zip(path.iter().skip(1));
-    let may_be = pairs.fold(false, |odd, (&a, &b)| odd | ((a == b'/') & ((b == b'/') | (b == b'.'))));
-    if may_be {
-        path.split(|&byte| byte == b'/').any(is_odd)
-    } else {
-        path.split(|&byte| byte == b'/').next().is_some_and(is_odd)
-    }
-}
-
-/// `path` without the `/` and `./` in front and the slashes at its end, and whether there were such.
-pub(crate) fn trim(mut path: &[u8]) -> (&[u8], bool) {
-    loop {
-        path = match path {
-            [b'/', rest @ ..] | [b'.', b'/', rest @ ..] => rest,
-            _ => break,
-        };
-    }
-    let n_slashes = path.iter().rev().take_while(|&&byte| byte == b'/').count();
-    (&path[..path.len() - n_slashes], n_slashes > 0)
 }
 
 #[cfg(test)]
