@@ -110,22 +110,3 @@ proptest! {
         check(&list);
     }
 }
-
-#[test]
-fn changes_between_paths_are_seen() {
-    let mut builder = ListBuilder::new();
-    let directory = builder.push(b"/a/b/", FileType::Regular).unwrap();
-    builder.push(b"/a/b/c", FileType::Other).unwrap();
-    builder.namespace_mut().remove(directory, b"c").unwrap();
-    let parent = builder.namespace_mut().parent(directory).unwrap();
-    builder.namespace_mut().remove(parent, b"b").unwrap();
-    let link = builder.namespace_mut().add_symlink(parent, b"l", b"target").unwrap();
-    assert_eq!(builder.push(b"/a/l", FileType::Regular), Some(link));
-    builder.push(b"/a/b/c", FileType::Regular).unwrap();
-    let (namespace, summary) = builder.finish();
-    let paths: Vec<_> =
-        tree_of(&namespace).into_keys().map(|path| String::from_utf8(path).unwrap()).collect();
-    assert_eq!(paths, ["/a", "/a/b", "/a/b/c", "/a/l"]);
-    assert_eq!(summary.n_duplicates, 1);
-    assert_eq!(namespace.target(link), Some(&b"target"[..]));
-}

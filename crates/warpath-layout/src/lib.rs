@@ -25,5 +25,3 @@ pub use records::*;
 
 /// The committed WGSL declarations.
 pub const LAYOUT_WGSL: &str = include_str!("../generated/layout.wgsl");
-/// The committed CUDA C++ declarations, each offset guarded by a `static_assert`.
-pub const LAYOUT_CUH: &str = include_str!("../generated/layout.cuh");

@@ -94,15 +94,6 @@ impl ListBuilder {
         added
     }
 
-    /// The namespace so far, for links, attributes and the like. Ends the fast way of sorted lists.
-    pub fn namespace_mut(&mut self) -> &mut Namespace {
-        self.list_children();
-        // Whatever is changed there may end what the levels remember.
-        self.previous.clear();
-        self.levels.truncate(1);
-        &mut self.namespace
-    }
-
     /// The tree in as little memory as it needs, and what the list held. O(n).
     pub fn finish(mut self) -> (Namespace, ListSummary) {
         self.namespace.shrink_to_fit();
