@@ -16,7 +16,7 @@ use warpath_core::EngineName;
 
 /// Resolves file paths to inodes in very large batches, with exactly the Linux kernel's semantics.
 #[derive(Debug, Parser)]
-#[command(name = "warpath", version, about)]
+#[command(name = "warpath", version)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,

@@ -1,6 +1,5 @@
 //! Engines by name, and what engines there are.
 
-use std::io::{self, Write};
 use warpath_core::{Engine, EngineError, EngineName};
 use warpath_engine_cpu::CpuEngine;
 
@@ -87,44 +86,45 @@ fn cuda(_words: Option<&str>, _measured: bool) -> Result<Opened, EngineError> {
     Err(EngineError::Unavailable { engine: "cuda", reason })
 }
 
-/// Writes a line for each engine and adapter, and why it can't be used.
-///
-/// # Errors
-/// When the output can't be written.
-pub fn list(out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "cpu\t{}", CpuEngine::new().info().device)?;
-    list_wgpu(out)?;
-    list_cuda(out)
+/// A line for each engine and adapter, with the reason where it can't be used.
+pub fn list() -> String {
+    let mut text = format!("cpu\t{}\n", CpuEngine::new().info().device);
+    for line in wgpu_lines().iter().chain(&cuda_lines()) {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(feature = "cuda")]
-fn list_cuda(out: &mut dyn Write) -> io::Result<()> {
+fn cuda_lines() -> Vec<String> {
+    let line = |gpu: &warpath_engine_cuda::GpuInfo| match gpu.unusable() {
+        None => format!("cuda\t{gpu}"),
+        Some(reason) => format!("cuda\tnot usable: {reason}"),
+    };
     match warpath_engine_cuda::gpus() {
-        Ok(gpus) => gpus.iter().try_for_each(|gpu| match gpu.unusable() {
-            None => writeln!(out, "cuda\t{gpu}"),
-            Some(reason) => writeln!(out, "cuda\tnot usable: {reason}"),
-        }),
-        Err(error) => writeln!(out, "cuda\t{error}"),
+        Ok(gpus) => gpus.iter().map(line).collect(),
+        Err(error) => vec![format!("cuda\t{error}")],
     }
 }
 
 #[cfg(not(feature = "cuda"))]
-fn list_cuda(out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "cuda\tnot in this build; build with --features cuda")
+fn cuda_lines() -> Vec<String> {
+    vec!["cuda\tnot in this build; build with --features cuda".to_owned()]
 }
 
 #[cfg(feature = "wgpu")]
-fn list_wgpu(out: &mut dyn Write) -> io::Result<()> {
+fn wgpu_lines() -> Vec<String> {
     let adapters = warpath_engine_wgpu::adapters();
     if adapters.is_empty() {
-        return writeln!(out, "wgpu\tnot available: no Vulkan, Metal or DX12 adapter");
+        return vec!["wgpu\tnot available: no Vulkan, Metal or DX12 adapter".to_owned()];
     }
-    adapters.iter().try_for_each(|adapter| writeln!(out, "wgpu\t{adapter}"))
+    adapters.iter().map(|adapter| format!("wgpu\t{adapter}")).collect()
 }
 
 #[cfg(not(feature = "wgpu"))]
-fn list_wgpu(out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "wgpu\tnot in this build; build with --features wgpu")
+fn wgpu_lines() -> Vec<String> {
+    vec!["wgpu\tnot in this build; build with --features wgpu".to_owned()]
 }
 
 #[cfg(test)]
@@ -133,9 +133,7 @@ mod tests {
 
     #[test]
     fn the_list_names_every_engine() {
-        let mut out = Vec::new();
-        list(&mut out).unwrap();
-        let text = String::from_utf8(out).unwrap();
+        let text = list();
         assert!(
             text.starts_with("cpu\t") && text.contains("\nwgpu\t") && text.contains("\ncuda\t"),
             "{text}"

@@ -18,11 +18,15 @@ mod targets;
 
 use args::{Args, Command};
 use clap::Parser;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let ran = match Args::parse().command {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(told) => return say(&told),
+    };
+    let ran = match args.command {
         Command::Lookup(args) => lookup::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Index(args) => cmd::index::run(&args),
@@ -33,9 +37,10 @@ fn main() -> ExitCode {
         Command::PathOf(args) => cmd::path_of::run(&args),
         Command::Update(args) => cmd::update::run(&args),
         Command::Generate(args) => cmd::generate::run(&args),
-        Command::Engines => engines::list(&mut std::io::stdout().lock())
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(anyhow::Error::from),
+        Command::Engines => {
+            cmd::print(engines::list().as_bytes());
+            Ok(ExitCode::SUCCESS)
+        }
     };
     match ran {
         Ok(code) => code,
@@ -44,6 +49,18 @@ fn main() -> ExitCode {
             ExitCode::from(COULD_NOT_RUN)
         }
     }
+}
+
+/// Says what the arguments ask for (help, the version), or what is wrong with them.
+fn say(told: &clap::Error) -> ExitCode {
+    if told.use_stderr() {
+        let _ = told.print();
+        return ExitCode::from(COULD_NOT_RUN);
+    }
+    let text = told.render();
+    let text = if std::io::stdout().is_terminal() { text.ansi().to_string() } else { text.to_string() };
+    cmd::print(text.as_bytes());
+    ExitCode::SUCCESS
 }
 
 /// Exit code where there are no answers, or not all: bad arguments, no such root, input that can't be read.

@@ -15,6 +15,7 @@ use crate::output::{Answer, Counts, Format, Sink, Written};
 use crate::targets::Targets;
 use crate::{COULD_NOT_RUN, tell};
 use anyhow::{Error, Result};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -253,6 +254,10 @@ pub fn write_all(mut text: &[u8]) {
         match rustix::io::write(rustix::stdio::stdout(), text) {
             Ok(n) => text = &text[n..],
             Err(Errno::INTR) => {}
+            // Somebody else has made the terminal or pipe non-blocking. Where waiting fails, writing will say why.
+            Err(Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::new(&rustix::stdio::stdout(), PollFlags::OUT)], None);
+            }
             // Quietly, with the code that a shell gives for the signal.
             Err(Errno::PIPE) => std::process::exit(128 + 13),
             Err(errno) => {

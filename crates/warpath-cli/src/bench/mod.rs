@@ -9,11 +9,10 @@ mod plot;
 mod table;
 mod tree;
 
-use crate::engines;
+use crate::{cmd, engines};
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
 use measure::{Case, Limit, Measurable, Measured, MeasuredEngine, Measurements};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -89,10 +88,17 @@ const LARGE: usize = 1 << 18;
 /// Depths that are measured, where the tree has them.
 const DEPTHS: std::ops::RangeInclusive<u32> = 1..=12;
 
+/// The largest batch that can be asked for: with its paths it takes some 100 GiB.
+const LARGEST: usize = 1 << 30;
+
+/// The longest time for a measurement, in seconds.
+const A_DAY: f64 = 86_400.0;
+
 /// Measures, prints the table, writes what was asked for.
 pub fn run(args: &BenchArgs) -> Result<ExitCode> {
-    ensure!(args.max_batch > 0, "--max-batch: 0 paths can't be measured");
-    ensure!(args.seconds.is_finite() && args.seconds >= 0.0, "--seconds: {} is no duration", args.seconds);
+    let n = args.max_batch;
+    ensure!((1..=LARGEST).contains(&n), "--max-batch: {n} is not from 1 to {LARGEST}");
+    ensure!((0.0..=A_DAY).contains(&args.seconds), "--seconds: {} is not from 0 to {A_DAY}", args.seconds);
     let tree = Tree::of(args)?;
     let (engines, mut notes) = engines_here(&args.engine)?;
     let measurements = measure_all(args, &tree, &engines)?;
@@ -100,7 +106,7 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
         notes.push("links: not measured, as only synthetic trees have known paths through links".to_owned());
     }
     let report = Measured { tree: tree.title.clone(), engines: measured(&engines), notes, measurements };
-    std::io::stdout().lock().write_all(table::render(&report).as_bytes())?;
+    cmd::print(table::render(&report).as_bytes());
     for (file, text) in [
         (&args.csv, export::csv as fn(&Measured) -> String),
         (&args.json, export::json),

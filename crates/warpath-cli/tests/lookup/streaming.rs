@@ -82,6 +82,35 @@ fn an_output_that_is_full_is_a_failure() {
     assert_eq!(message, "warpath: standard output: No space left on device (os error 28)\n");
 }
 
+/// Whoever shares a terminal or pipe may have made it non-blocking: then answers wait for their reader.
+#[test]
+fn an_output_that_does_not_block_gets_every_answer() {
+    let top = tempdir().unwrap();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::NONBLOCK).unwrap();
+    // More than a pipe holds.
+    let paths = "/some/path/that/is/not/there\n".repeat(20_000);
+    let list = top.path().join("list");
+    std::fs::write(&list, &paths).unwrap();
+    let mut child = lookup(top.path()).arg("-f").arg(list).stdout(writer).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let mut out = String::new();
+    reader.read_to_string(&mut out).unwrap();
+    assert_eq!((child.wait().unwrap().code(), out.lines().count()), (Some(1), 20_000));
+}
+
+/// Help and lists tell of a full output as answers do.
+#[test]
+fn what_is_not_answers_is_not_lost_in_silence_either() {
+    for arguments in [&["--help"][..], &["lookup", "--help"], &["--version"], &["engines"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = Command::new(WARPATH).args(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(message, "warpath: standard output: No space left on device (os error 28)\n");
+    }
+}
+
 /// The standard library puts /dev/null in the place of what is closed.
 #[test]
 fn closed_descriptors_are_no_panic() {
