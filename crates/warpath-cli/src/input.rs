@@ -2,7 +2,7 @@
 
 use crate::args::LookupArgs;
 use crate::tables::{self, PathColumn};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use memchr::{memchr, memrchr};
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -211,7 +211,11 @@ impl List {
             match deadline {
                 Some(_) if bytes.len() == bytes.capacity() => break,
                 Some(deadline) if !self.is_ready_before(deadline) => break,
-                None if bytes.len() == bytes.capacity() => self.grow(bytes)?,
+                None if bytes.len() > MAX_RECORD => return Err(self.no_list()),
+                // No further than that it shows.
+                None if bytes.len() == bytes.capacity() => {
+                    bytes.reserve_exact(bytes.len().min(MAX_RECORD + 1 - bytes.len()));
+                }
                 _ => {}
             }
             let before = bytes.len();
@@ -228,14 +232,10 @@ impl List {
         Ok(!bytes.is_empty())
     }
 
-    fn grow(&self, bytes: &mut Vec<u8>) -> Result<()> {
-        if bytes.len() > MAX_RECORD {
-            let hint = if self.delimiter == 0 { "" } else { ", or do its paths end in NUL (-0)" };
-            let megabytes = MAX_RECORD >> 20;
-            bail!("{}: a path of more than {megabytes} MiB: is this a list of paths{hint}?", self.name);
-        }
-        bytes.reserve(bytes.len());
-        Ok(())
+    fn no_list(&self) -> anyhow::Error {
+        let hint = if self.delimiter == 0 { "" } else { ", or do its paths end in NUL (-0)" };
+        let megabytes = MAX_RECORD >> 20;
+        anyhow!("{}: a path of more than {megabytes} MiB: is this a list of paths{hint}?", self.name)
     }
 
     /// Appends what one read gives, and notes the end.
@@ -322,6 +322,23 @@ mod tests {
         let mut list = List::open("/dev/zero".as_ref(), b'\n').unwrap();
         let error = format!("{:#}", list.next(&mut Block::default(), BLOCK).unwrap_err());
         assert!(error.starts_with("/dev/zero: a path of more than 64 MiB"), "{error}");
+    }
+
+    #[test]
+    fn the_longest_path_is_the_one_that_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("list");
+        for (length, is_read) in [(MAX_RECORD, true), (MAX_RECORD + 1, false)] {
+            for end in ["", "\n"] {
+                let mut text = vec![b'x'; length];
+                text.extend_from_slice(end.as_bytes());
+                std::fs::write(&file, text).unwrap();
+                let mut block = Block::default();
+                let read = List::open(&file, b'\n').unwrap().next(&mut block, BLOCK);
+                assert_eq!(read.is_ok(), is_read, "{length} {end:?}");
+                assert!(!is_read || block.paths()[0].len() == length);
+            }
+        }
     }
 
     /// Paths are handed on while the writer of a pipe pauses.
