@@ -8,12 +8,12 @@ use crate::pipeline::{self, Report, Resolver};
 use crate::stats::{IndexStats, Stats};
 use crate::targets::{Target, Targets};
 use crate::tell;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 use warpath_core::{EngineInfo, Index, InodeId, Options, ROOT, reference};
@@ -25,7 +25,8 @@ const TABLE_BATCH: usize = 1 << 20;
 
 /// Answers all paths; the exit code says whether all were found.
 pub fn run(args: &LookupArgs) -> Result<ExitCode> {
-    rayon::ThreadPoolBuilder::new().num_threads(args.threads.into()).build_global()?;
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(args.threads.into()).build_global();
+    threads.map_err(|error| anyhow!("the system gives no threads: {error}"))?;
     // Before the scan: a list that is missing should be told at once.
     let input = Input::open(args)?;
     let options = Options {
@@ -68,7 +69,7 @@ fn by_files(args: &LookupArgs, input: Input, options: &Options) -> Result<ExitCo
     if (args.at.is_some() || args.beneath) && (files.len() > 1 || !files[0].mount.is_empty()) {
         bail!("--at and --beneath: they need one --index, without a MOUNTPOINT");
     }
-    let current_directory = std::env::current_dir()?;
+    let current_directory = current_directory()?;
     let targets = files
         .iter()
         .map(|file| file.target(args, *options, &current_directory))
@@ -149,7 +150,7 @@ fn answer(
     }
     let batch_bytes =
         if format.is_table() { chosen.batch_bytes.max(TABLE_BATCH) } else { chosen.batch_bytes };
-    let targets = Targets::new(targets, &std::env::current_dir()?);
+    let targets = Targets::new(targets, &current_directory()?);
     let report = pipeline::run(input, &Resolver { engine, targets: &targets, format: &format, batch_bytes })?;
     if args.stats {
         // Where standard error is closed there is nobody to read them.
@@ -197,6 +198,10 @@ fn start(tree: &mut Scan, args: &LookupArgs) -> Result<InodeId> {
         None if args.in_root => Ok(tree.root),
         None => tree.start(Path::new(".")).context("the current directory, where relative paths begin"),
     }
+}
+
+fn current_directory() -> Result<PathBuf> {
+    std::env::current_dir().context("the current directory, where relative paths begin")
 }
 
 /// One line for all that the scan could not read.

@@ -2,7 +2,7 @@
 
 use crate::output::Known;
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use warpath_core::{Engine, EngineError, OutcomesMut, PathBatch, Plan, Tables};
 
 /// An index that answers paths.
@@ -19,7 +19,8 @@ pub struct Target<'a> {
 /// All indexes that answer.
 pub struct Targets<'a> {
     targets: Vec<Target<'a>>,
-    current_directory: PathBuf,
+    /// Without a slash at its end: empty for the root.
+    current_directory: Vec<u8>,
 }
 
 /// Whether it does not begin at the current directory; the empty path is ENOENT wherever it begins.
@@ -49,7 +50,9 @@ impl<'a> Targets<'a> {
     /// Mount points are compared as text, the longest first.
     pub fn new(mut targets: Vec<Target<'a>>, current_directory: &Path) -> Targets<'a> {
         targets.sort_by_key(|target| std::cmp::Reverse(target.mount.len()));
-        Targets { targets, current_directory: current_directory.to_path_buf() }
+        let bytes = current_directory.as_os_str().as_encoded_bytes();
+        let current_directory = bytes.strip_suffix(b"/").unwrap_or(bytes).to_vec();
+        Targets { targets, current_directory }
     }
 
     /// Answers the paths; what no index covers keeps the answer that the columns hold.
@@ -89,7 +92,7 @@ impl<'a> Targets<'a> {
         if is_absolute(path) || self.targets.iter().any(|target| target.takes_relative) {
             return Cow::Borrowed(path);
         }
-        Cow::Owned([self.current_directory.as_os_str().as_encoded_bytes(), b"/", path].concat())
+        Cow::Owned([self.current_directory.as_slice(), b"/", path].concat())
     }
 
     /// The index for a path, and what is left of the path there.

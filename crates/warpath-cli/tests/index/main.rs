@@ -122,6 +122,12 @@ fn the_hosts_paths_and_mount_points() {
         warpath(&top, &[&["lookup"][..], &mounts, &["--columns", "status,path"], &paths].concat());
     let expected = "OK\t/m/a/x\nOK\t/m/deep/y\nOK\t/m/deep\nENOENT\t/m/deeper\nUNINDEXED\t/other\nOK\t/m\n";
     assert_eq!((code, text.as_str()), (1, expected));
+
+    // Relative paths begin at the current directory, at the root too.
+    let mount = format!("{}=/m", top.join("one.warp").display());
+    let (_, text, _) =
+        warpath(Path::new("/"), &["lookup", "--index", &mount, "--columns", "status,path", "m/a/x", "a/x"]);
+    assert_eq!(text, "OK\tm/a/x\nUNINDEXED\ta/x\n");
 }
 
 #[test]
