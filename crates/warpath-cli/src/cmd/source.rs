@@ -214,13 +214,13 @@ impl SourceArgs {
         bar.finish_and_clear();
         let summary = &tree.summary;
         let counts = [
-            (summary.unreadable, "directories could not be read: UNINDEXED"),
-            (summary.excluded, "directories excluded: UNINDEXED"),
-            (summary.other_file_systems, "other file systems: UNINDEXED"),
+            (summary.unreadable, "directories that could not be read (UNINDEXED)"),
+            (summary.excluded, "directories excluded (UNINDEXED)"),
+            (summary.other_file_systems, "other file systems (UNINDEXED)"),
             (summary.vanished, "names vanished during the scan"),
-            (summary.refused, "names refused: too long"),
+            (summary.refused, "names refused (too long)"),
         ];
-        let notes = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let notes = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{what}: {n}")).collect();
         let n_records = summary.entries;
         let is_host = !self.in_root;
         let path = absolute(directory);
@@ -271,7 +271,7 @@ fn absolute(path: &Path) -> PathBuf {
 
 fn notes(summary: &Summary) -> Vec<String> {
     let mut notes: Vec<String> =
-        summary.conflicts().iter().map(|(count, rule)| format!("{count} {rule}")).collect();
+        summary.conflicts().iter().map(|(count, rule)| format!("{rule}: {count}")).collect();
     notes.extend(summary.first_refused.as_ref().map(|first| format!("first refused: {first}")));
     notes
 }
