@@ -70,9 +70,12 @@ impl<T: Value> Column<T> {
         Some(Column { storage: Storage::Mapped(values.ok()?) })
     }
 
-    /// An empty column with room for `n` values.
+    /// An empty column with room for `n` values, or with none where the system has not so much memory: it grows when it must.
     pub fn with_capacity(n: usize) -> Column<T> {
-        Column { storage: Storage::Owned(Vec::with_capacity(n)) }
+        let mut values = Vec::new();
+        // Callers say how much they expect, and may be wrong.
+        let _ = values.try_reserve_exact(n);
+        Column { storage: Storage::Owned(values) }
     }
 
     /// The column as a vector that can grow; copies it first if it is none.
@@ -234,6 +237,15 @@ mod tests {
         assert!(Column::<u32>::mapped(Arc::clone(&bytes), start + 1..start + 9).is_none());
         assert!(Column::<u32>::mapped(Arc::clone(&bytes), start..start + 7).is_none());
         assert!(Column::<u32>::mapped(bytes, 60..72).is_none());
+    }
+
+    #[test]
+    fn room_that_nobody_has_is_not_reserved() {
+        for n in [usize::MAX, usize::MAX / 8] {
+            let mut column = Column::<u64>::with_capacity(n);
+            column.push(7);
+            assert_eq!(*column, [7]);
+        }
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl Drop for Handle {
 }
 
 impl GpuFilesystem {
-    /// An empty file system: the root directory, inode 0, alone. There is room for `reserve` inodes at once, and it grows past it.
+    /// An empty file system: the root directory, inode 0, alone. There is room for `reserve` inodes at
+    /// once, if the system has the memory, and it grows past it.
     ///
     /// # Errors
     /// [`Error::Engine`] when a device of one engine can't be opened, [`Error::Index`] without random bytes for the hash key.

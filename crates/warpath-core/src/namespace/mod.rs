@@ -159,7 +159,7 @@ impl Namespace {
         Namespace::with_capacity(0)
     }
 
-    /// As [`Namespace::new`], with room for `n_inodes`; it grows past it.
+    /// As [`Namespace::new`], with room for `n_inodes`, as far as the system has the memory; it grows past it.
     pub fn with_capacity(n_inodes: usize) -> Namespace {
         let mut children = Children::with_capacity(n_inodes);
         children.add_directory(0);

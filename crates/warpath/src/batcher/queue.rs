@@ -8,8 +8,11 @@ use super::stats::Flush;
 use crate::reply::Reply;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use warpath_core::{Options, Outcomes};
+
+/// When to look again at a time-out that no clock can hold.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A request that waits or runs.
 #[derive(Debug)]
@@ -194,8 +197,9 @@ impl Queue {
             return Ok(Flush::Drain);
         }
         match since.checked_add(settings.timeout) {
-            Some(at) if at > now => Err(at),
-            _ => Ok(Flush::Timeout),
+            Some(at) if at <= now => Ok(Flush::Timeout),
+            Some(at) => Err(at),
+            None => Err(now + FAR),
         }
     }
 }
@@ -203,7 +207,6 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn queued(n_paths: usize, options: Options, since: Instant) -> Queued {
         let request = Request::new((0..n_paths).map(|_| "/a")).options(options);
@@ -258,6 +261,16 @@ mod tests {
         }
         assert_eq!(queues.next(&settings, false, now), Next::Now(0, Flush::Preferred));
         assert_eq!(sizes(&queues.take(0, Flush::Preferred, &settings, |_| ())), [1; 4]);
+    }
+
+    #[test]
+    fn a_time_out_beyond_all_clocks_never_comes() {
+        let now = Instant::now();
+        let settings = Settings { timeout: Duration::MAX, ..settings() };
+        let mut queues = Queues::default();
+        queues.push(queued(1, Options::default(), now));
+        assert!(matches!(queues.next(&settings, false, now), Next::At(at) if at > now));
+        assert_eq!(queues.next(&settings, true, now), Next::Now(0, Flush::Drain));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 /// What can be chosen about a batcher. All of it can be changed while it runs, by
-/// [`BatchPathLookup::set`](crate::BatchPathLookup::set).
+/// [`BatchPathLookup::set_settings`](crate::BatchPathLookup::set_settings).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The most paths of a batch. A request of more than that is a batch of its own, which an engine gets in pieces of this size.
