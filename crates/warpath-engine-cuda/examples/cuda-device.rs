@@ -192,7 +192,8 @@ const LINES_OF_A_HIT: f64 = 1.19;
 /// `docs/notes/cuda.md`.
 const LINES_OF_THE_MIX: f64 = 2.94;
 
-/// The least time of a path on the device: its text, offset and answer at the copy rate, then lines at the rate of random reads.
+/// The least time of a path on the device: its text, offset, answer and lines at the copy rate, or the lines at the rate of random reads, whichever
+/// is longer. They do overlap.
 struct Floor {
     k: u32,
     copy_rate: f64,
@@ -203,8 +204,9 @@ impl Floor {
     /// Paths a second of paths of so many bytes.
     fn rate(&self, mean_length: f64) -> f64 {
         // Measured: of a table that the second-level cache holds, and of one of 2 GiB and more.
-        let lines_a_second = if self.k <= 20 { 128e9 } else { 29e9 };
-        1.0 / ((mean_length + 9.0) / self.copy_rate + self.lines / lines_a_second)
+        let (lines_a_second, line) = if self.k <= 20 { (128e9, 0.0) } else { (29e9, 64.0) };
+        let bytes = mean_length + 9.0 + self.lines * line;
+        1.0 / (bytes / self.copy_rate).max(self.lines / lines_a_second)
     }
 }
 

@@ -26,6 +26,15 @@ DEVICE unsigned long long keep_long() {
 }
 #endif
 
+// Brings the sector of this address to the first-level cache.
+DEVICE void prefetch(unsigned long long at) {
+#ifdef __CUDA_ARCH__
+    asm volatile("prefetch.global.L1 [%0];" ::"l"(at));
+#else
+    (void)at;
+#endif
+}
+
 DEVICE unsigned funnel_right(unsigned lo, unsigned hi, unsigned shift) { return __funnelshift_r(lo, hi, shift); }
 DEVICE unsigned multiply_high(unsigned a, unsigned b) { return __umulhi(a, b); }
 DEVICE unsigned population(unsigned bits) { return __popc(bits); }

@@ -35,11 +35,13 @@ struct HashKey {
     const NearKeys* near;
     const unsigned* words;
 
-    // Position keys of any unit.
+    // Position keys of any unit, two words a load: the words begin at a multiple of 8.
     METHOD UnitKeys at(unsigned unit) const {
         UnitKeys keys = {};
-        for (unsigned lane = 0; lane < LANES; lane++)
-            for (unsigned i = 0; i < 2; i++) keys.k[2 * lane + i] = words[lane * KEY_LANE_WORDS + 2 * (unit & UNIT_MASK) + i];
+        for (unsigned lane = 0; lane < LANES; lane++) {
+            uint2 pair = __ldg((const uint2*)(words + lane * KEY_LANE_WORDS) + (unit & UNIT_MASK));
+            keys.k[2 * lane] = pair.x, keys.k[2 * lane + 1] = pair.y;
+        }
         return keys;
     }
 };

@@ -10,24 +10,6 @@ constexpr unsigned WINDOW = 4112;
 constexpr unsigned WINDOW_STRIDE = MARGIN + WINDOW + MARGIN;
 static_assert(WINDOW >= MAX_PATH + PIECE && WINDOW % PIECE == 0, "the longest path must fit");
 
-// Loads an offset that no other warp will ask for.
-template <typename Offset>
-DEVICE Offset load_short(const Offset* from) {
-#if __CUDA_ARCH__ >= 800
-    if constexpr (sizeof(Offset) == 4) {
-        unsigned value;
-        asm("ld.global.nc.L2::cache_hint.u32 %0, [%1], %2;" : "=r"(value) : "l"(from), "l"(keep_short()));
-        return value;
-    } else {
-        u64 value;
-        asm("ld.global.nc.L2::cache_hint.u64 %0, [%1], %2;" : "=l"(value) : "l"(from), "l"(keep_short()));
-        return value;
-    }
-#else
-    return __ldg(from);
-#endif
-}
-
 // The bytes that may be read: those of the batch's paths and nothing beside them.
 struct Readable {
     u64 begin, end;
@@ -71,21 +53,6 @@ DEVICE void copy_pieces(u8* shared, u64 from, u64 to, const Readable& readable, 
 #pragma unroll 1
         for (unsigned at = lane * PIECE; at < n_bytes; at += WARP * PIECE) copy_piece_at_edge(shared + at, from + at, readable);
     }
-}
-
-// Ends a group of copies, for `arrive_but_last`.
-DEVICE void commit_copies() {
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.commit_group;" ::: "memory");
-#endif
-}
-
-// Waits until all groups of copies but the last are in place.
-DEVICE void arrive_but_last() {
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_group 1;" ::: "memory");
-#endif
-    __syncwarp();
 }
 
 // Copies [from, to) of global memory, `from` a multiple of 16, to `window`.

@@ -3,7 +3,7 @@
 //! Needs g++; without it each test is a visible skip. `EMULATOR` may name a library that was built otherwise, as with a sanitizer.
 
 use crate::hints::{Hints, HintsArg};
-use crate::kernels::{ANSWERED, BLOCK, NearKeys, PENDING, PackedArg, SLOT_TEXT, TablesArg};
+use crate::kernels::{ANSWERED, BLOCK, DIRECT_BLOCK, NearKeys, PENDING, PackedArg, SLOT_TEXT, TablesArg};
 use crate::pack;
 use libloading::Library;
 use std::ffi::{CString, c_char, c_int, c_void};
@@ -199,11 +199,13 @@ impl Job {
         ];
         let walks_all = self.query.flags & layout::QUERY_WALK_ONLY != 0
             || self.tables.params.flags & layout::TABLE_STRICT != 0;
+        if !walks_all {
+            let n_blocks = (batch.len() as u32).div_ceil(DIRECT_BLOCK);
+            let name = if wide { "direct_paths64" } else { "direct_paths32" };
+            launch(name, n_blocks, DIRECT_BLOCK, &mut args);
+        }
         // Fewer blocks than there is work, so that warps go round.
         let n_blocks = (batch.len() as u32 / 700).clamp(1, 3);
-        if !walks_all {
-            launch(if wide { "direct_paths64" } else { "direct_paths32" }, n_blocks, BLOCK, &mut args);
-        }
         launch(if wide { "walk_paths64" } else { "walk_paths32" }, n_blocks, BLOCK, &mut args);
     }
 

@@ -24,6 +24,8 @@ const PTX_UNPACK: &str = include_str!("../ptx/unpack_75.ptx");
 
 /// Threads of a block; twin of `BLOCK` and `UNPACK_BLOCK`.
 pub(crate) const BLOCK: u32 = 256;
+/// Threads of a block of the direct kernel; twin of `DIRECT_BLOCK`.
+pub(crate) const DIRECT_BLOCK: u32 = 64;
 const WARP: u32 = 32;
 /// Paths of a launch. The kernels count in 32 bits, some steps past the end.
 pub(crate) const MAX_LAUNCH: usize = 1 << 31;
@@ -34,12 +36,14 @@ pub(crate) const ANSWERED: u32 = 0x100;
 /// Bytes of a slot before its text; twin of `SLOT_TEXT`.
 pub(crate) const SLOT_TEXT: usize = 8;
 
-/// Shared memory of a warp, in bytes; twins of `DIRECT_STRIDE` and `WALK_STRIDE`.
-const DIRECT_STRIDE: u32 = 6656;
+/// Shared memory of a warp, in bytes; twin of `WALK_STRIDE`.
 const WALK_STRIDE: u32 = 6928;
 pub(crate) const MARGIN: u32 = 16;
 /// Blocks with more shared memory are given as much of the cache as there is.
 const SMALL_SHARED: u32 = 8192;
+/// Shares of a multiprocessor's cache that are shared memory, in percent.
+const ALL_SHARED: i32 = 100;
+const ALL_CACHE: i32 = 0;
 
 /// Units whose keys are a kernel's parameter; twin of `NEAR_UNITS`.
 const NEAR_UNITS: usize = 64;
@@ -144,7 +148,7 @@ struct Kernel {
     function: sys::CUfunction,
     /// Dynamic shared memory of a block.
     shared: u32,
-    /// Blocks that fill the device.
+    /// Blocks that fill the device; more are not launched.
     grid: u32,
 }
 
@@ -178,11 +182,18 @@ impl Kernels {
         };
         let (module, unpack) = (load(text)?, load(PTX_UNPACK)?);
         let get = |name: &str, block: u32, shared: u32| kernel(context, module, name, block, shared);
-        let (direct, walk) = (BLOCK / WARP * DIRECT_STRIDE, BLOCK / WARP * WALK_STRIDE);
+        // A block for each DIRECT_BLOCK paths, which lie in the cache while their threads read them.
+        let direct = |name: &str| -> Result<Kernel, EngineError> {
+            let kernel = Kernel { grid: u32::MAX, ..get(name, DIRECT_BLOCK, 0)? };
+            // SAFETY: the function is of a module that is loaded.
+            unsafe { carve(kernel.function, ALL_CACHE) }?;
+            Ok(kernel)
+        };
+        let walk = BLOCK / WARP * WALK_STRIDE;
         Ok(Kernels {
             context: Arc::clone(context),
             modules: [module, unpack],
-            direct: [get("direct_paths32", BLOCK, direct)?, get("direct_paths64", BLOCK, direct)?],
+            direct: [direct("direct_paths32")?, direct("direct_paths64")?],
             walk: [get("walk_paths32", BLOCK, walk)?, get("walk_paths64", BLOCK, walk)?],
             few: get("resolve_few", WARP, 8192)?,
             keys: get("resolve_keys", BLOCK, 0)?,
@@ -214,11 +225,12 @@ impl Kernels {
             arg(&mut job.statuses),
             arg(&mut job.pending),
         ];
-        let n_blocks = n_paths.div_ceil(BLOCK);
         if !walks_all {
+            let n_blocks = n_paths.div_ceil(DIRECT_BLOCK);
             // SAFETY: the arguments are the kernel's parameters, in order; the rest is the caller's duty.
-            unsafe { launch(&self.direct[wide], n_blocks, BLOCK, stream, &mut args) }?;
+            unsafe { launch(&self.direct[wide], n_blocks, DIRECT_BLOCK, stream, &mut args) }?;
         }
+        let n_blocks = n_paths.div_ceil(BLOCK);
         // SAFETY: as above.
         unsafe { launch(&self.walk[wide], n_blocks, BLOCK, stream, &mut args) }
     }
@@ -359,12 +371,7 @@ fn kernel(
         )
         .named("cuFuncSetAttribute")?;
         if shared > SMALL_SHARED {
-            result::function::set_function_attribute(
-                function,
-                CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT,
-                100,
-            )
-            .named("cuFuncSetAttribute")?;
+            carve(function, ALL_SHARED)?;
         }
         sys::cuOccupancyMaxActiveBlocksPerMultiprocessor(
             &mut n_blocks,
@@ -377,6 +384,17 @@ fn kernel(
         function
     };
     Ok(Kernel { function, shared, grid: (n_blocks.max(1) * n_processors) as u32 })
+}
+
+/// Asks for a share of the multiprocessors' caches as shared memory, in percent, while the function runs.
+///
+/// # Safety
+/// The function's module is loaded.
+unsafe fn carve(function: sys::CUfunction, percent: i32) -> Result<(), EngineError> {
+    let attribute = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT;
+    // SAFETY: the caller's duty.
+    unsafe { result::function::set_function_attribute(function, attribute, percent) }
+        .named("cuFuncSetAttribute")
 }
 
 /// # Safety
