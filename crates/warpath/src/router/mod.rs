@@ -392,12 +392,13 @@ impl Router {
         mut out: OutcomesMut<'_>,
     ) -> Result<Answered, Error> {
         let mut first_error = None;
-        for wants_paused in [false, true] {
+        for paused in [false, true] {
             for seat in (chosen..self.seats.len()).chain(0..chosen) {
-                if self.seats[seat].pause().is_some() != wants_paused {
+                let Some(result) = self.seats[seat].run_if(paused, tables, plan, batch, out.reborrow())
+                else {
                     continue;
-                }
-                match self.seats[seat].run(tables, plan, batch, out.reborrow()) {
+                };
+                match result {
                     Ok(()) => return Ok(Answered { as_chosen: first_error.is_none() && seat == chosen }),
                     Err(error) => first_error = first_error.or(Some(error)),
                 }

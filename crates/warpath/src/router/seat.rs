@@ -40,6 +40,13 @@ struct Failed {
     error: EngineError,
 }
 
+impl State {
+    fn pause(&self) -> Option<&EngineError> {
+        let failed = self.failed.as_ref()?;
+        (Instant::now() < failed.until).then_some(&failed.error)
+    }
+}
+
 impl Seat {
     pub fn new(candidate: Candidate) -> Seat {
         Seat { candidate, model: Model::default(), state: ArcSwap::default(), making: Mutex::new(()) }
@@ -74,9 +81,7 @@ impl Seat {
 
     /// Why the engine is left alone at present.
     pub fn pause(&self) -> Option<EngineError> {
-        let state = self.state.load();
-        let failed = state.failed.as_ref()?;
-        (Instant::now() < failed.until).then(|| failed.error.clone())
+        self.state.load().pause().cloned()
     }
 
     /// Makes the engine where there is none.
@@ -85,7 +90,6 @@ impl Seat {
     }
 
     /// Resolves a batch on this engine. A panic in it is an error like others.
-    #[inline]
     pub fn run(
         &self,
         tables: &Tables,
@@ -93,7 +97,32 @@ impl Seat {
         batch: &PathBatch<'_>,
         out: OutcomesMut<'_>,
     ) -> Result<(), EngineError> {
+        self.run_in(&self.state.load(), tables, plan, batch, out)
+    }
+
+    /// The same, if the engine is left alone at present just as `paused` says.
+    #[inline]
+    pub fn run_if(
+        &self,
+        paused: bool,
+        tables: &Tables,
+        plan: &Plan,
+        batch: &PathBatch<'_>,
+        out: OutcomesMut<'_>,
+    ) -> Option<Result<(), EngineError>> {
         let state = self.state.load();
+        (state.pause().is_some() == paused).then(|| self.run_in(&state, tables, plan, batch, out))
+    }
+
+    #[inline]
+    fn run_in(
+        &self,
+        state: &State,
+        tables: &Tables,
+        plan: &Plan,
+        batch: &PathBatch<'_>,
+        out: OutcomesMut<'_>,
+    ) -> Result<(), EngineError> {
         let made;
         let engine = match &state.engine {
             Some(engine) => engine,
