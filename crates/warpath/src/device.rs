@@ -156,7 +156,8 @@ impl Device {
         })
     }
 
-    /// Several devices as one: each batch goes where it is done first. An engine that comes twice is taken once.
+    /// Several devices as one: each batch goes where it is done first. An engine that comes twice is taken once; none at all is the
+    /// CPU.
     pub fn combined(devices: impl IntoIterator<Item = Device>) -> Device {
         let mut candidates: Vec<Candidate> = Vec::new();
         let mut fallback = true;
@@ -167,6 +168,9 @@ impl Device {
                     candidates.push(candidate);
                 }
             }
+        }
+        if candidates.is_empty() {
+            return Device::cpu();
         }
         Device { candidates, fallback }
     }
@@ -323,6 +327,14 @@ mod tests {
         let used: Vec<String> = preferred(&all).map(|device| device.description()).collect();
         assert_eq!(used, ["cuda H100 0", "wgpu Radeon 0", "cpu  0"]);
         assert_eq!(preferred(&all[2..]).count(), 3, "without CUDA every adapter");
+    }
+
+    #[test]
+    fn a_device_of_nothing_is_the_cpu() {
+        let device = Device::combined([]).without_fallback();
+        let fs = crate::GpuFilesystem::new(&device, 0).unwrap();
+        assert_eq!(fs.lookup_path("/"), Ok(0));
+        assert_eq!(fs.explain(&warpath_core::PathBatch::from_strs(&["/"])).shares[0].engine, "cpu");
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub enum Error {
         /// The inode that was given.
         inode: InodeId,
     },
-    /// Every engine of the device failed; this is what the last one said.
+    /// Every engine of the device failed; this is what the first one said.
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// The device has no engine of this name.

@@ -12,7 +12,7 @@ use warpath_core::resolve::dir_record;
 use warpath_core::{Index, InodeId, Namespace, Options, Tables};
 
 /// Bytes a second at which tables are copied, guessed low: a writer waits no longer for readers than a copy would take.
-const COPY_BYTES_PER_SECOND: u64 = 2 << 30;
+const COPY_BYTES_PER_SECOND: f64 = (2u64 << 30) as f64;
 
 /// A writer waits this long for readers of the copy it needs, however small the tables are.
 const SHORTEST_WAIT: Duration = Duration::from_micros(200);
@@ -149,8 +149,7 @@ impl Writer {
     /// longer than a copy of the tables would take: then the next change makes that copy.
     fn prepare(&mut self) {
         let Some(mut spare) = self.spare.take() else { return };
-        let copy_time = Duration::from_nanos(spare.memory() as u64 * 1_000_000_000 / COPY_BYTES_PER_SECOND);
-        let give_up = Instant::now() + copy_time.max(SHORTEST_WAIT);
+        let give_up = Instant::now() + copy_time(spare.memory()).max(SHORTEST_WAIT);
         let mut n_waits = 0;
         while let Err(held) = self.index.reuse(spare) {
             if Instant::now() >= give_up {
@@ -172,5 +171,22 @@ impl Writer {
         drop(seen);
         let old = current.swap(Version::of(&self.index));
         self.spare = Some(Arc::clone(&old.tables));
+    }
+}
+
+/// How long so many bytes of tables take to be copied.
+fn copy_time(n_bytes: usize) -> Duration {
+    Duration::from_secs_f64(n_bytes as f64 / COPY_BYTES_PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_any_size_have_a_time_to_be_copied_in() {
+        assert_eq!(copy_time(2 << 30), Duration::from_secs(1));
+        assert_eq!(copy_time(1 << 37), Duration::from_secs(64));
+        assert!(copy_time(usize::MAX) > Duration::from_secs(1 << 32));
     }
 }
