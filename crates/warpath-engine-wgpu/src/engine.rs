@@ -14,6 +14,9 @@ use warpath_core::{Engine, EngineError, EngineInfo, OutcomesMut, PathBatch, Plan
 
 /// Indexes that a device keeps a copy of, at most.
 const MAX_INDEXES: usize = 4;
+/// No host fills more chunks while the device works on one.
+const MAX_IN_FLIGHT: usize = 64;
+
 /// The smallest buffer set: a batch of a few hundred paths fits the first one made.
 const MIN_SET_PATHS: usize = 1 << 10;
 const MIN_SET_BYTES: usize = 128 << 10;
@@ -50,7 +53,7 @@ impl WgpuEngine {
         let mut options = options.clone();
         options.chunk_bytes = options.chunk_bytes.max(crate::chunks::LONG_PATH);
         options.chunk_paths = options.chunk_paths.max(1);
-        options.in_flight = options.in_flight.max(1);
+        options.in_flight = options.in_flight.clamp(1, MAX_IN_FLIGHT);
         let gpu = Gpu::open(&options)?;
         // A buffer set's bytes and outcomes are one binding each.
         let bindable =

@@ -35,7 +35,7 @@ pub struct WgpuOptions {
     pub chunk_bytes: usize,
     /// Paths that are sent at a time, at most.
     pub chunk_paths: usize,
-    /// Chunks underway at a time: one is filled while others are copied, answered and read back.
+    /// Chunks underway at a time, 64 at most: one is filled while others are copied, answered and read back.
     pub in_flight: usize,
     /// Batches of up to this many paths go to [`Variant::Few`].
     pub few_paths: usize,
