@@ -97,6 +97,9 @@ impl IndexFile {
             Some(equals) => (&bytes[..equals], &bytes[equals + 1..]),
             None => (bytes, &b""[..]),
         };
+        if file.is_empty() {
+            bail!("--index: the name of the file is empty");
+        }
         let opened = warpath_file::open(Path::new(OsStr::from_bytes(file)))?;
         let n_slashes = mount.iter().rev().take_while(|&&byte| byte == b'/').count();
         // At `/` paths are the index's own; only relative ones differ.

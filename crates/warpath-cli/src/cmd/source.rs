@@ -229,7 +229,7 @@ impl SourceArgs {
 
     fn list_format(&self) -> Result<ListFormat> {
         let mut format = if self.null { ListFormat::nul() } else { ListFormat::lines() };
-        format.separator = byte(&self.separator)?;
+        format.separator = byte(&self.separator).context("--separator")?;
         if !self.list_columns.is_empty() {
             format.columns =
                 self.list_columns.iter().map(|name| name.parse()).collect::<Result<Vec<Column>, _>>()?;
@@ -247,7 +247,7 @@ impl SourceArgs {
             named.push((what.parse()?, column.to_owned()));
         }
         let columns = TableColumns { named, only_these: false };
-        let delimiter = byte(&self.delimiter)?;
+        let delimiter = byte(&self.delimiter).context("--delimiter")?;
         Ok(TableFormat { columns, header: !self.no_header, delimiter, percent: self.percent })
     }
 }
