@@ -9,7 +9,7 @@ use crate::tree::{Kind, Record, Rules, Tree};
 use crate::{ReadOptions, SourceError, Summary, compressed};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use tar::{Archive, Entry, EntryType};
 use warpath_core::{Attributes, Namespace};
@@ -86,7 +86,7 @@ pub(crate) fn apply(
     let mut archive = Archive::new(Padded { reader, n_bytes: 0, n_zeros: 0 });
     let mut end = 0;
     for member in archive.entries().map_err(SourceError::io(name))? {
-        let member = member.map_err(SourceError::io(name))?;
+        let member = member.map_err(|error| no_member(name, tree.namespace().n_entries() == 0, error))?;
         end = end_of(&member).unwrap_or(end);
         put(member, name, whiteouts, tree)?;
         meter.record();
@@ -104,7 +104,7 @@ fn apply_seekable(
     let mut archive = Archive::new(file);
     let mut end = 0;
     for member in archive.entries_with_seek().map_err(SourceError::io(name))? {
-        let member = member.map_err(SourceError::io(name))?;
+        let member = member.map_err(|error| no_member(name, tree.namespace().n_entries() == 0, error))?;
         let member_end = end_of(&member).unwrap_or(end);
         meter.add_bytes(member_end.saturating_sub(end));
         end = member_end;
@@ -113,6 +113,17 @@ fn apply_seekable(
     }
     let length = archive.into_inner().seek(SeekFrom::End(0)).map_err(SourceError::io(name))?;
     whole(name, end, length)
+}
+
+/// Why a member can't be read. Where there was none before it, it may be anything, which is not quoted.
+fn no_member(name: &Path, is_first: bool, error: std::io::Error) -> SourceError {
+    if is_first && error.kind() == ErrorKind::Other {
+        return SourceError::malformed(
+            name,
+            "this is no tar archive (plain, gzip, zstd or LZ4), or its first header is damaged",
+        );
+    }
+    SourceError::io(name)(error)
 }
 
 /// Where a member's content ends; `None` for a sparse one, which is larger than what the archive holds of it.
