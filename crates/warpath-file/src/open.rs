@@ -24,7 +24,8 @@ pub struct Opened {
 /// Maps the index file at `path`. O(sections), at any size.
 ///
 /// Checked are the header, the table of contents with its checksum, and that the lengths of the sections fit one another. What
-/// the sections hold is not: [`verify`](crate::verify) does that.
+/// the sections hold is not: [`verify`](crate::verify) does that. Lookups in a damaged file may be wrong, but end; before the index is
+/// *changed* the file must have been verified, as changing a damaged one may panic.
 ///
 /// # Errors
 /// [`FileError`], which tells a file that can't be read, is no index, has another version, is cut off or damaged.

@@ -24,6 +24,8 @@ pub struct Counts {
 /// The changes that make what lies below directory `old_top` of `old` what lies below `new_top` of `new`, in the
 /// order in which [`Index::apply`](warpath_core::Index::apply) carries them out as one version.
 ///
+/// Both namespaces are sound: made in memory, or from a file that was verified ([`Namespace::check`]). Of damaged ones this may not end.
+///
 /// # Errors
 /// When one of the two is no directory, or the namespace would be full. O(entries of both); the old columns are copied
 /// where something changes.

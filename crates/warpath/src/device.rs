@@ -47,7 +47,7 @@ pub(crate) struct Candidate {
 
 impl Device {
     /// The best there is: every kind of engine that was found, with each batch sent to the one that finishes it first. Never `None`: the
-    /// CPU is a device. Of several NVIDIA GPUs it takes the first; [`Device::cuda_gpus`] takes more.
+    /// CPU is a device. Of several NVIDIA GPUs it takes the first; `Device::cuda_gpus` takes more.
     ///
     /// Looks for devices once in a process; that takes tens of milliseconds where GPU engines are built in. None is opened before it
     /// is needed.

@@ -91,7 +91,8 @@ impl GpuFilesystem {
         GpuFilesystem::from_index(device, Index::build(namespace)?)
     }
 
-    /// The file system of an index that has been built, or read from a file.
+    /// The file system of an index that has been built, or read from a file. One that is to be changed must be sound
+    /// ([`Index::check`]): changing a damaged one may panic, which leaves lookups with the version they have.
     ///
     /// # Errors
     /// [`Error::Engine`] when a device of one engine can't be opened.

@@ -106,7 +106,8 @@ impl Index {
     /// The index of a namespace and the arrays that were built from it, as an index file holds them. O(1).
     ///
     /// `None` when the arrays are no tables, or were stored with a rename not re-keyed. Whether they belong to the namespace is
-    /// not checked: answers may then be wrong, but engines end and stay in bounds.
+    /// not checked: answers may then be wrong, but engines end and stay in bounds. Before such an index is *changed*, [`Index::check`]
+    /// must have found it sound: changing an unsound one may panic.
     pub fn from_parts(namespace: Namespace, parts: TableParts) -> Option<Index> {
         let settled = parts.flags & layout::TABLE_STRICT == 0;
         Some(Index::of(namespace, Tables::from_parts(parts).filter(|_| settled)?))
