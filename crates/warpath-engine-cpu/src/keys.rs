@@ -5,6 +5,7 @@ use crate::direct;
 use crate::isa::{Isa, Job, Vectors};
 use crate::probes::{Asked, GROUP, Piece, Questions};
 use crate::source::{self, Source};
+use std::marker::PhantomData;
 use warpath_core::PathBatch;
 use warpath_core::batch::Paths;
 use warpath_core::index::{Plan, TablesView};
@@ -43,7 +44,14 @@ impl<S: Source> Job for Hashing<'_, S> {
         let Hashing { query, source, keys } = self;
         let n = source.len().min(keys.len());
         let walk_only = query.is_walk_only();
-        let mut paths = AllPaths { query, source: &source, n, walk_only, unasked: [false; GROUP] };
+        let mut paths = AllPaths {
+            query,
+            source: &source,
+            n,
+            walk_only,
+            unasked: [false; GROUP],
+            vectors: PhantomData::<V>,
+        };
         let mut asked = [Asked::default(); GROUP];
         for (group, keys) in keys[..n].chunks_mut(GROUP).enumerate() {
             paths.unasked = [false; GROUP];
@@ -57,16 +65,17 @@ impl<S: Source> Job for Hashing<'_, S> {
 }
 
 /// The whole paths of a batch.
-struct AllPaths<'q, S> {
+struct AllPaths<'q, S, V> {
     query: &'q Query<'q>,
     source: &'q S,
     n: usize,
     walk_only: bool,
     /// Those of the group that the direct probe may not answer.
     unasked: [bool; GROUP],
+    vectors: PhantomData<V>,
 }
 
-impl<'q, S: Source> Questions<'q> for AllPaths<'q, S> {
+impl<'q, S: Source, V: Vectors> Questions<'q> for AllPaths<'q, S, V> {
     fn len(&self) -> usize {
         self.n
     }
@@ -77,7 +86,12 @@ impl<'q, S: Source> Questions<'q> for AllPaths<'q, S> {
             return Piece::NOTHING;
         }
         // SAFETY: the number is below the source's length.
-        let path = unsafe { self.source.path(i) };
+        let (path, ahead) = unsafe { (self.source.path(i), self.source.ahead(i)) };
+        if let Some(line) = ahead {
+            // As much as most paths have.
+            V::prefetch(line);
+            V::prefetch(line.wrapping_add(64));
+        }
         let piece = if self.walk_only { None } else { direct::piece_of(self.query, path) };
         self.unasked[i % GROUP] = piece.is_none();
         piece.unwrap_or(Piece::NOTHING)

@@ -9,7 +9,16 @@ pub(crate) trait Source: Copy {
     /// # Safety
     /// `i` must be below `len()`.
     unsafe fn path(&self, i: usize) -> &[u8];
+
+    /// Where text lies that is read some paths after path `i`, as far as that is known; for a prefetch alone.
+    ///
+    /// # Safety
+    /// `i` must be below `len()`.
+    unsafe fn ahead(&self, i: usize) -> Option<*const u8>;
 }
+
+/// How far ahead text is asked for. The hardware does so by itself, but not beyond a page of 4 KiB.
+const AHEAD: usize = 2048;
 
 /// Bytes with offsets.
 #[derive(Clone, Copy)]
@@ -32,6 +41,12 @@ impl<T: Copy + Into<u64>> Source for Flat<'_, T> {
         // SAFETY: a `PathBatch` is only made of offsets that never decrease and end within the bytes.
         unsafe { self.bytes.get_unchecked(start as usize..end as usize) }
     }
+
+    #[inline(always)]
+    unsafe fn ahead(&self, i: usize) -> Option<*const u8> {
+        // SAFETY: the caller's duty.
+        Some(unsafe { self.path(i) }.as_ptr().wrapping_add(AHEAD))
+    }
 }
 
 /// A slice of slices or strings.
@@ -48,5 +63,10 @@ impl<T: AsRef<[u8]> + Copy> Source for Each<'_, T> {
     unsafe fn path(&self, i: usize) -> &[u8] {
         // SAFETY: `i` is below the length, by the caller's duty.
         unsafe { self.0.get_unchecked(i) }.as_ref()
+    }
+
+    #[inline(always)]
+    unsafe fn ahead(&self, _i: usize) -> Option<*const u8> {
+        None
     }
 }
