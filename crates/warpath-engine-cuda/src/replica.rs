@@ -54,14 +54,15 @@ impl Uploader {
         Ok(Uploader { context: Arc::clone(context), stages, next: 0 })
     }
 
-    /// Copies bytes to the device; they are there after `finish`.
-    fn copy(&mut self, to: u64, bytes: &[u8]) -> Result<(), EngineError> {
-        let n_pieces = bytes.len().div_ceil(STAGE_BYTES);
-        let n_threads = n_pieces.div_ceil(2).min(MAX_THREADS).min(rayon::current_num_threads());
+    /// Copies bytes to the device, each slice to its address; they are there after `finish`.
+    fn copy(&mut self, copies: &[(u64, &[u8])]) -> Result<(), EngineError> {
+        let n_bytes: usize = copies.iter().map(|(_, bytes)| bytes.len()).sum();
+        let n_threads = n_bytes.div_ceil(2 * STAGE_BYTES).min(MAX_THREADS).min(rayon::current_num_threads());
+        let pieces = pieces(copies, n_threads);
         if n_threads <= 1 {
-            for (i, piece) in bytes.chunks(STAGE_BYTES).enumerate() {
+            for (to, piece) in pieces {
                 let n_stages = self.stages.len();
-                self.stages[self.next % n_stages].send(to + (i * STAGE_BYTES) as u64, piece)?;
+                self.stages[self.next % n_stages].send(to, piece)?;
                 self.next += 1;
             }
             return Ok(());
@@ -72,15 +73,11 @@ impl Uploader {
         let (context, taken, failure) = (&self.context, AtomicUsize::new(0), Failure::default());
         let send = |stages: &mut [Stage]| -> Result<(), EngineError> {
             context.bind_to_thread().named("cuCtxSetCurrent")?;
-            loop {
-                for stage in &mut *stages {
-                    let first = taken.fetch_add(1, Ordering::Relaxed) * STAGE_BYTES;
-                    let Some(rest) = bytes.get(first..).filter(|rest| !rest.is_empty()) else {
-                        return Ok(());
-                    };
-                    stage.send(to + first as u64, &rest[..rest.len().min(STAGE_BYTES)])?;
-                }
+            for at in (0..stages.len()).cycle() {
+                let Some(&(to, piece)) = pieces.get(taken.fetch_add(1, Ordering::Relaxed)) else { break };
+                stages[at].send(to, piece)?;
             }
+            Ok(())
         };
         let pairs = Mutex::new(self.stages.chunks_mut(2));
         let work = || {
@@ -97,6 +94,20 @@ impl Uploader {
     }
 }
 
+/// Cuts bytes into pieces that a stage holds. The first ones of each thread are smaller, so that the bus need not wait for a whole stage.
+fn pieces<'a>(copies: &[(u64, &'a [u8])], n_threads: usize) -> Vec<(u64, &'a [u8])> {
+    let mut pieces = Vec::new();
+    for &(mut to, mut bytes) in copies {
+        while !bytes.is_empty() {
+            let n_bytes = STAGE_BYTES >> 3usize.saturating_sub(pieces.len() / n_threads.max(1));
+            let (piece, rest) = bytes.split_at(n_bytes.min(bytes.len()));
+            pieces.push((to, piece));
+            (to, bytes) = (to + piece.len() as u64, rest);
+        }
+    }
+    pieces
+}
+
 /// An array on the device, with room to grow.
 #[derive(Debug)]
 struct Array {
@@ -105,9 +116,9 @@ struct Array {
 }
 
 impl Array {
-    fn new(context: &Arc<CudaContext>, bytes: &[u8], uploader: &mut Uploader) -> Result<Array, EngineError> {
+    /// Room for these bytes, which are still to be copied, and some more.
+    fn new(context: &Arc<CudaContext>, bytes: &[u8]) -> Result<Array, EngineError> {
         let buffer = DeviceBuffer::new(context, bytes.len() + bytes.len() / 16)?;
-        uploader.copy(buffer.address, bytes)?;
         Ok(Array { buffer, n_bytes: bytes.len() })
     }
 
@@ -121,14 +132,14 @@ impl Array {
     ) -> Result<(), EngineError> {
         let bytes: &[u8] = bytemuck::cast_slice(elements);
         if bytes.len() > self.buffer.n_bytes {
-            *self = Array::new(context, bytes, uploader)?;
-            return Ok(());
+            *self = Array::new(context, bytes)?;
+            return uploader.copy(&[(self.buffer.address, bytes)]);
         }
         let new = self.n_bytes.min(bytes.len())..bytes.len();
         let ranges = changed.iter().map(|range| range.start * size_of::<T>()..range.end * size_of::<T>());
         for range in ranges.chain([new]) {
             if let Some(piece) = bytes.get(range.clone()) {
-                uploader.copy(self.buffer.address + range.start as u64, piece)?;
+                uploader.copy(&[(self.buffer.address + range.start as u64, piece)])?;
             }
         }
         self.n_bytes = bytes.len();
@@ -171,20 +182,32 @@ impl Replica {
                 available: free as u64,
             });
         }
-        let mut array = |bytes: &[u8]| Array::new(context, bytes, uploader);
+        let bytes: [&[u8]; 5] = [
+            bytemuck::cast_slice(tables.slots()),
+            bytemuck::cast_slice(tables.blocks()),
+            bytemuck::cast_slice(tables.dirs()),
+            bytemuck::cast_slice(tables.links()),
+            bytemuck::cast_slice(tables.key_words()),
+        ];
+        let [slots, blocks, dirs, links, key] = bytes.map(|bytes| Array::new(context, bytes));
         let mut replica = Replica {
             id: tables.id(),
             version: tables.version(),
-            slots: array(bytemuck::cast_slice(tables.slots()))?,
-            blocks: array(bytemuck::cast_slice(tables.blocks()))?,
-            dirs: array(bytemuck::cast_slice(tables.dirs()))?,
-            links: array(bytemuck::cast_slice(tables.links()))?,
-            key: array(bytemuck::cast_slice(tables.key_words()))?,
+            slots: slots?,
+            blocks: blocks?,
+            dirs: dirs?,
+            links: links?,
+            key: key?,
             hints: Hints::new(context, &tables.params())?,
             near: NearKeys::new(tables.key_words()),
             params: tables.params(),
             beneath: None,
         };
+        let arrays = [&replica.slots, &replica.blocks, &replica.dirs, &replica.links, &replica.key];
+        let addresses = arrays.map(|array| array.buffer.address);
+        // All at once: at the end of each copy threads wait for the last one.
+        let copies: [_; 5] = std::array::from_fn(|i| (addresses[i], bytes[i]));
+        uploader.copy(&copies)?;
         uploader.finish()?;
         let arg = replica.arg();
         // SAFETY: the arrays are there, and no launch knows them yet.
@@ -262,7 +285,9 @@ impl Replica {
         if let Some(overlay) = beneath {
             if !self.has_links(beneath) {
                 self.beneath = None;
-                let array = Array::new(context, bytemuck::cast_slice(&overlay.records), uploader)?;
+                let records = bytemuck::cast_slice(&overlay.records);
+                let array = Array::new(context, records)?;
+                uploader.copy(&[(array.buffer.address, records)])?;
                 uploader.finish()?;
                 self.beneath = Some((overlay.id, array));
             }
@@ -282,4 +307,30 @@ impl Replica {
 pub(crate) fn wait_for_all(context: &Arc<CudaContext>) -> Result<(), EngineError> {
     context.bind_to_thread().named("cuCtxSetCurrent")?;
     result::ctx::synchronize().named("the device's work")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_all_there_in_order_and_fit_a_stage() {
+        let bytes = vec![0; 5 * STAGE_BYTES + 7];
+        let copies = [(1000, &bytes[..]), (1 << 40, &bytes[..0]), (1 << 50, &bytes[..STAGE_BYTES])];
+        for n_threads in [0, 1, 3] {
+            let pieces = pieces(&copies, n_threads);
+            assert!(pieces.iter().all(|(_, piece)| (1..=STAGE_BYTES).contains(&piece.len())));
+            assert_eq!(pieces[0].1.len(), STAGE_BYTES / 8);
+            for (start, whole) in copies {
+                let of_it = |to: u64| (start..start + whole.len() as u64).contains(&to);
+                let mut next = start;
+                for (to, piece) in pieces.iter().filter(|(to, _)| of_it(*to)) {
+                    assert_eq!(*to, next);
+                    assert_eq!(piece.as_ptr(), whole[(to - start) as usize..].as_ptr());
+                    next += piece.len() as u64;
+                }
+                assert_eq!(next, start + whole.len() as u64);
+            }
+        }
+    }
 }
