@@ -1,6 +1,9 @@
-//! Where answers go: the caller's columns, and the way back from the device.
+//! How answers get back: into the batch's columns where those are pinned, else into a stage.
+//!
+//! Kernels of small chunks write them there themselves: small copies would wait behind large ones, and each takes the driver's lock.
+//! Those of large chunks leave them on the device to be copied: small writes over the bus slow the text down that comes the other way.
 
-use crate::memory::{DeviceBuffer, HostBuffer, Stream, is_pinned};
+use crate::memory::{DeviceBuffer, HostBuffer, Stream, pinned_address};
 use cudarc::driver::{CudaContext, sys};
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,8 +14,8 @@ use warpath_core::EngineError;
 pub(crate) struct Columns {
     inodes: *mut u32,
     statuses: *mut u8,
-    /// The device may write to them.
-    pinned: bool,
+    /// Where the device finds them, if both are pinned.
+    pinned: Option<(sys::CUdeviceptr, sys::CUdeviceptr)>,
 }
 
 // SAFETY: threads write to disjoint ranges; see `range`.
@@ -22,7 +25,7 @@ unsafe impl Sync for Columns {}
 
 impl Columns {
     pub fn new(inodes: &mut [u32], statuses: &mut [u8]) -> Columns {
-        let pinned = is_pinned(inodes) && is_pinned(statuses);
+        let pinned = pinned_address(inodes).zip(pinned_address(statuses));
         Columns { inodes: inodes.as_mut_ptr(), statuses: statuses.as_mut_ptr(), pinned }
     }
 
@@ -44,54 +47,80 @@ impl Columns {
 /// The answers of a chunk on their way back.
 #[derive(Debug)]
 struct Answers {
-    device_inodes: DeviceBuffer,
-    device_statuses: DeviceBuffer,
+    n_paths: usize,
+    /// Inodes and statuses, where they are copied.
+    on_device: Option<(DeviceBuffer, DeviceBuffer)>,
     /// Inodes, then statuses; made when they are first needed.
     stage: Option<HostBuffer>,
-    n_paths: usize,
 }
 
 impl Answers {
-    pub fn new(context: &Arc<CudaContext>, n_paths: usize) -> Result<Answers, EngineError> {
-        Ok(Answers {
-            device_inodes: DeviceBuffer::new(context, n_paths * 4)?,
-            device_statuses: DeviceBuffer::new(context, n_paths)?,
-            stage: None,
-            n_paths,
-        })
+    /// For chunks of up to `n_paths`, written to host memory by the kernels.
+    pub fn written(n_paths: usize) -> Answers {
+        Answers { n_paths, on_device: None, stage: None }
     }
 
-    pub fn addresses(&self) -> (sys::CUdeviceptr, sys::CUdeviceptr) {
-        (self.device_inodes.address, self.device_statuses.address)
+    /// For chunks of up to `n_paths`, copied to host memory.
+    pub fn copied(context: &Arc<CudaContext>, n_paths: usize) -> Result<Answers, EngineError> {
+        let on_device = (DeviceBuffer::new(context, n_paths * 4)?, DeviceBuffer::new(context, n_paths)?);
+        Ok(Answers { n_paths, on_device: Some(on_device), stage: None })
     }
 
-    /// Starts the way back: into the columns where they are pinned, else into a stage.
+    /// Where the kernels are to write inodes and statuses of a chunk: nobody else may have this range of the columns until `finish`.
+    ///
+    /// # Errors
+    /// When there is no memory for the stage.
+    pub fn addresses(
+        &mut self,
+        context: &Arc<CudaContext>,
+        range: &Range<usize>,
+        columns: Columns,
+    ) -> Result<(sys::CUdeviceptr, sys::CUdeviceptr), EngineError> {
+        match &self.on_device {
+            Some((inodes, statuses)) => Ok((inodes.address, statuses.address)),
+            None => self.on_host(context, range, columns),
+        }
+    }
+
+    /// Starts the way back, behind the kernels.
+    ///
+    /// # Errors
+    /// When there is no memory for the stage, and the driver's.
     ///
     /// # Safety
     /// As for [`Columns::range`], until the stream is done.
-    pub unsafe fn download(
+    pub unsafe fn bring_back(
         &mut self,
         context: &Arc<CudaContext>,
         stream: &Stream,
         range: &Range<usize>,
         columns: Columns,
     ) -> Result<(), EngineError> {
-        let (inodes, statuses) = if columns.pinned {
-            // SAFETY: the range is within the columns, by the caller's duty.
-            unsafe { (columns.inodes.add(range.start).cast::<u8>(), columns.statuses.add(range.start)) }
-        } else {
-            let stage = match &mut self.stage {
-                Some(stage) => stage,
-                none => none.insert(HostBuffer::new(context, self.n_paths * 5)?),
-            };
-            // SAFETY: the statuses lie behind all inodes, within the stage.
-            (stage.as_ptr(), unsafe { stage.as_ptr().add(self.n_paths * 4) })
-        };
-        // SAFETY: the caller's duty for the columns; the stage is used by nobody else before `finish`.
+        let (inodes, statuses) = self.on_host(context, range, columns)?;
+        let Some((from_inodes, from_statuses)) = &self.on_device else { return Ok(()) };
+        // SAFETY: the caller's duty for the columns; the stage is this chunk's. Both ends hold as many paths.
         unsafe {
-            stream.download(inodes, self.device_inodes.address, range.len() * 4)?;
-            stream.download(statuses, self.device_statuses.address, range.len())
+            stream.download(inodes as *mut u8, from_inodes.address, range.len() * 4)?;
+            stream.download(statuses as *mut u8, from_statuses.address, range.len())
         }
+    }
+
+    /// Where a chunk's answers end in host memory; the device uses the same addresses.
+    fn on_host(
+        &mut self,
+        context: &Arc<CudaContext>,
+        range: &Range<usize>,
+        columns: Columns,
+    ) -> Result<(sys::CUdeviceptr, sys::CUdeviceptr), EngineError> {
+        if let Some((inodes, statuses)) = columns.pinned {
+            return Ok((inodes + 4 * range.start as u64, statuses + range.start as u64));
+        }
+        let stage = match &mut self.stage {
+            Some(stage) => stage,
+            none => none.insert(HostBuffer::new(context, self.n_paths * 5)?),
+        };
+        let inodes = stage.device_address();
+        Ok((inodes, inodes + 4 * self.n_paths as u64))
     }
 
     /// Ends the way back, after the stream is done.
@@ -99,7 +128,7 @@ impl Answers {
     /// # Safety
     /// As for [`Columns::range`].
     pub unsafe fn finish(&self, range: &Range<usize>, columns: Columns) {
-        if columns.pinned {
+        if columns.pinned.is_some() {
             return;
         }
         let Some(stage) = &self.stage else { return };
@@ -120,14 +149,29 @@ pub(crate) struct InFlight {
 }
 
 impl InFlight {
-    /// For chunks of so many paths at most.
-    pub fn new(context: &Arc<CudaContext>, n_paths: usize) -> Result<InFlight, EngineError> {
-        Ok(InFlight { stream: Stream::new(context)?, answers: Answers::new(context, n_paths)?, range: None })
+    /// For chunks of so many paths at most, whose kernels write the answers to host memory.
+    pub fn written(context: &Arc<CudaContext>, n_paths: usize) -> Result<InFlight, EngineError> {
+        Ok(InFlight { stream: Stream::new(context)?, answers: Answers::written(n_paths), range: None })
     }
 
-    /// Where the kernel writes inodes and statuses.
-    pub fn answers(&self) -> (sys::CUdeviceptr, sys::CUdeviceptr) {
-        self.answers.addresses()
+    /// For chunks of so many paths at most, whose answers are copied from the device.
+    pub fn copied(context: &Arc<CudaContext>, n_paths: usize) -> Result<InFlight, EngineError> {
+        Ok(InFlight {
+            stream: Stream::new(context)?,
+            answers: Answers::copied(context, n_paths)?,
+            range: None,
+        })
+    }
+
+    /// Where the kernels write the chunk's inodes and statuses: nobody else may have this range of the columns until the chunk is
+    /// collected or abandoned.
+    pub fn answers(
+        &mut self,
+        context: &Arc<CudaContext>,
+        range: &Range<usize>,
+        columns: Columns,
+    ) -> Result<(sys::CUdeviceptr, sys::CUdeviceptr), EngineError> {
+        self.answers.addresses(context, range, columns)
     }
 
     /// Whether the last chunk, if any, is answered.
@@ -139,14 +183,14 @@ impl InFlight {
     ///
     /// # Safety
     /// As for [`Columns::range`], until the chunk is collected or abandoned.
-    pub unsafe fn download(
+    pub unsafe fn bring_back(
         &mut self,
         context: &Arc<CudaContext>,
         range: Range<usize>,
         columns: Columns,
     ) -> Result<(), EngineError> {
         // SAFETY: the caller's duty.
-        unsafe { self.answers.download(context, &self.stream, &range, columns) }?;
+        unsafe { self.answers.bring_back(context, &self.stream, &range, columns) }?;
         self.range = Some(range);
         Ok(())
     }

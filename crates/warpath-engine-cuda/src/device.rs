@@ -10,8 +10,9 @@ use crate::replica::{Replica, Uploader, wait_for_all};
 use crate::resident::{self, Resident, ResidentStats};
 use crate::ring::{PLACE_BYTES, Serves};
 use crate::text::{Source, TextBuffers};
-use crate::workers::{Failure, FreeBuffers, Misses, Remaining, Task, Ways, side_by_side};
+use crate::workers::{Costs, Failure, FreeBuffers, Misses, Remaining, Task, Ways, side_by_side};
 use cudarc::driver::CudaContext;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use warpath_core::index::{Plan, Tables};
@@ -24,6 +25,8 @@ const MAX_REPLICAS: usize = 4;
 const KEYS_FROM: usize = 1 << 17;
 /// Paths for which another thread is worth waking.
 const PATHS_A_THREAD: usize = 1 << 13;
+/// Threads that only copy text at most: the stages of more do not stay in the cache, and these keep the bus busy.
+const COPYING_THREADS: usize = 12;
 
 /// How the paths of a large batch get to the device. The answers are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -370,7 +373,7 @@ impl Large<'_> {
             Transfer::Text if by_engine => false,
             _ => text && batch.len() >= KEYS_FROM && pack::pays(batch),
         };
-        let ways = Ways { keys, text: text && (!by_engine || packed), packed };
+        let ways = Ways { keys, text: text && !by_engine && transfer != Transfer::Packed, packed };
         let remaining = Remaining::new(batch.len());
         let missed = self.run(source, columns, &remaining, ways, by_engine)?;
         // What the threads gave up because keys missed too often.
@@ -390,8 +393,15 @@ impl Large<'_> {
     ) -> Result<Vec<usize>, EngineError> {
         let n_left = remaining.len();
         let n_busy = if by_engine { 1 } else { 0 };
-        let n_threads = match ways.keys || ways.text {
-            true => n_left.div_ceil(PATHS_A_THREAD).min(rayon::current_num_threads().max(2) - n_busy),
+        let most_threads = match ways {
+            Ways { keys: false, text: true, packed: false } => COPYING_THREADS,
+            _ => usize::MAX,
+        };
+        let n_threads = match ways.any() {
+            true => n_left
+                .div_ceil(PATHS_A_THREAD)
+                .min(rayon::current_num_threads().max(2) - n_busy)
+                .min(most_threads),
             false => 0,
         };
         let view = self.tables.view();
@@ -407,6 +417,8 @@ impl Large<'_> {
             remaining,
             n_threads: n_threads + n_busy,
             ways,
+            begun: AtomicUsize::new(0),
+            costs: Costs::default(),
             misses: Misses::default(),
             missed: Mutex::new(Vec::new()),
         };
@@ -432,10 +444,10 @@ impl Large<'_> {
             Some(buffers) => buffers,
             none => none.insert(TextBuffers::new(&self.device.context)?),
         };
-        let mut sent = 0;
+        let (mut sent, shared) = (0, task.ways.any());
         let mut send = || -> Result<(), EngineError> {
             while let Some(range) =
-                task.remaining.take_front(|left| TextBuffers::next_chunk(&task.source, left, sent))
+                task.remaining.take_front(|left| TextBuffers::next_chunk(&task.source, left, sent, shared))
             {
                 if range.is_empty() {
                     if let Some(one) = task.remaining.take_front(|left| left.start..left.start + 1) {

@@ -1,8 +1,9 @@
-//! A chunk of a large batch whose keys a thread hashes: the device probes, and 12 bytes a path go over the bus instead of its text.
+//! A chunk of a large batch whose keys a thread hashes: the device reads them where they lie and probes, and 12 bytes a path go over
+//! the bus instead of its text.
 
 use crate::answers::InFlight;
 use crate::kernels::PENDING;
-use crate::memory::{DeviceBuffer, HostBuffer};
+use crate::memory::HostBuffer;
 use crate::workers::Task;
 use cudarc::driver::CudaContext;
 use std::ops::Range;
@@ -13,10 +14,10 @@ use warpath_engine_cpu::{Isa, keys};
 /// Paths of a chunk at most.
 pub(crate) const CHUNK_PATHS: usize = 1 << 16;
 
-/// A chunk's keys and answers.
+/// A chunk's keys and answers. The kernel reads keys over the bus: a copy would wait for the copies of text before it, each of which may
+/// take a millisecond.
 #[derive(Debug)]
 pub(crate) struct KeyBuffers {
-    device_keys: DeviceBuffer,
     keys: HostBuffer,
     pub in_flight: InFlight,
 }
@@ -24,9 +25,8 @@ pub(crate) struct KeyBuffers {
 impl KeyBuffers {
     pub fn new(context: &Arc<CudaContext>) -> Result<KeyBuffers, EngineError> {
         Ok(KeyBuffers {
-            device_keys: DeviceBuffer::new(context, CHUNK_PATHS * 12)?,
             keys: HostBuffer::new(context, CHUNK_PATHS * 12)?,
-            in_flight: InFlight::new(context, CHUNK_PATHS)?,
+            in_flight: InFlight::written(context, CHUNK_PATHS)?,
         })
     }
 
@@ -36,14 +36,13 @@ impl KeyBuffers {
         keys(Isa::best(), task.view, task.plan, &task.source.batch().slice(range.clone()), words);
         let mut query = *task.query;
         query.params.n_paths = range.len() as u32;
-        let (inodes, statuses) = self.in_flight.answers();
+        let (inodes, statuses) = self.in_flight.answers(task.context, &range, task.columns)?;
         // SAFETY: the buffers are as large as a chunk and untouched until its stream is done; the range of the columns is this
         // thread's alone, and the task's owner keeps tables and columns until all threads are done.
         unsafe {
-            let stream = &self.in_flight.stream;
-            stream.upload(self.device_keys.address, self.keys.as_ptr(), range.len() * 12)?;
-            task.kernels.keys(stream.raw, &query, self.device_keys.address, inodes, statuses)?;
-            self.in_flight.download(task.context, range, task.columns)
+            let (stream, keys) = (self.in_flight.stream.raw, self.keys.device_address());
+            task.kernels.keys(stream, &query, keys, inodes, statuses)?;
+            self.in_flight.bring_back(task.context, range, task.columns)
         }
     }
 

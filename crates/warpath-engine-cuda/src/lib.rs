@@ -14,6 +14,7 @@
 //! | `resident` | how is that kernel launched and ended on a GPU? |
 //! | `text` | how is the text of a large batch sent by the copy engine while earlier chunks are answered? |
 //! | `workers` | what do the host's threads do for a large batch? |
+//! | `answers` | how do answers get back? |
 //! | `staged`, `pack` | how does a thread send text: copied, or packed where neighbours share prefixes? |
 //! | `keyed` | how does a thread send keys instead? |
 //! | `device` | which of these answers a batch, on one GPU? |

@@ -90,21 +90,45 @@ impl Drop for HostBuffer {
     }
 }
 
-/// Whether the driver knows both ends of this memory as pinned.
-pub(crate) fn is_pinned<T>(memory: &[T]) -> bool {
-    let Some(last) = memory.len().checked_sub(1) else { return false };
-    [&memory[0], &memory[last]].into_iter().all(|place| {
-        let mut kind: u32 = 0;
-        // SAFETY: the attribute is a u32; the address is only looked up.
-        let found = unsafe {
-            sys::cuPointerGetAttribute(
-                (&raw mut kind).cast::<c_void>(),
-                sys::CUpointer_attribute::CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
-                std::ptr::from_ref(place) as sys::CUdeviceptr,
-            )
-        };
-        found == sys::CUresult::CUDA_SUCCESS && kind == sys::CUmemorytype::CU_MEMORYTYPE_HOST as u32
-    })
+/// Where the device finds this memory, if the driver knows all of it as one pinned piece.
+pub(crate) fn pinned_address<T>(memory: &[T]) -> Option<sys::CUdeviceptr> {
+    use sys::CUpointer_attribute::*;
+    let (start, n_bytes) = (memory.as_ptr() as sys::CUdeviceptr, size_of_val(memory) as u64);
+    if n_bytes == 0 {
+        return None;
+    }
+    let kind: u32 = pointer_attribute(CU_POINTER_ATTRIBUTE_MEMORY_TYPE, start)?;
+    if kind != sys::CUmemorytype::CU_MEMORYTYPE_HOST as u32 {
+        return None;
+    }
+    let piece: sys::CUdeviceptr = pointer_attribute(CU_POINTER_ATTRIBUTE_RANGE_START_ADDR, start)?;
+    let piece_bytes: u64 = pointer_attribute(CU_POINTER_ATTRIBUTE_RANGE_SIZE, start)?;
+    let device: sys::CUdeviceptr = pointer_attribute(CU_POINTER_ATTRIBUTE_DEVICE_POINTER, start)?;
+    // The range may be told by the device's addresses or by the host's; both are the same but for odd registrations.
+    (device == start && piece <= start && start + n_bytes <= piece + piece_bytes).then_some(device)
+}
+
+/// An attribute of the memory at an address, whose value is a `V`; None where the driver does not know the address.
+fn pointer_attribute<V: bytemuck::Pod>(
+    attribute: sys::CUpointer_attribute,
+    address: sys::CUdeviceptr,
+) -> Option<V> {
+    let mut value = V::zeroed();
+    // SAFETY: the value has the attribute's type; the address is only looked up.
+    let found = unsafe { sys::cuPointerGetAttribute((&raw mut value).cast::<c_void>(), attribute, address) };
+    (found == sys::CUresult::CUDA_SUCCESS).then_some(value)
+}
+
+/// Asks for a line to be brought into the cache; any address will do.
+#[inline(always)]
+pub(crate) fn prefetch(at: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 CPU has the instruction, which changes nothing and never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
 }
 
 /// A stream of its own.

@@ -1,6 +1,7 @@
 //! Neighbouring paths that share prefixes, packed: each sends only the units of 8 bytes in which it differs from the one before.
 //! `kernels/unpack.cu` makes them whole again on the device.
 
+use crate::memory::prefetch;
 use warpath_core::PathBatch;
 use warpath_core::batch::Paths;
 
@@ -9,6 +10,10 @@ pub(crate) const GROUP: usize = 32;
 const UNIT: usize = 8;
 /// The longest path that is packed: one unit for each lane, and its length in a byte.
 const LONGEST: usize = 255;
+/// Bytes that are copied at once: as many as most paths send.
+const PIECE: usize = 32;
+/// How far ahead text is asked for. The hardware does so by itself, but not beyond a page of 4 KiB.
+const AHEAD: usize = 2048;
 /// Samples of a batch when it is asked whether neighbours share prefixes.
 const SAMPLES: usize = 64;
 
@@ -39,18 +44,19 @@ pub(crate) fn pack(batch: &PathBatch<'_>, room: &mut [u8]) -> Option<(Layout, us
     let n = batch.len();
     match batch.paths() {
         Paths::Flat32 { bytes, offsets } => {
-            pack_each(n, |i| &bytes[offsets[i] as usize..offsets[i + 1] as usize], room)
+            pack_each(n, |i| (&bytes[offsets[i] as usize..], (offsets[i + 1] - offsets[i]) as usize), room)
         }
         Paths::Flat64 { bytes, offsets } => {
-            pack_each(n, |i| &bytes[offsets[i] as usize..offsets[i + 1] as usize], room)
+            pack_each(n, |i| (&bytes[offsets[i] as usize..], (offsets[i + 1] - offsets[i]) as usize), room)
         }
-        _ => pack_each(n, |i| batch.get(i), room),
+        _ => pack_each(n, |i| (batch.get(i), batch.get(i).len()), room),
     }
 }
 
+/// `path_at` gives what may be read from a path's begin on, which is more than the path where others lie behind it, and its length.
 fn pack_each<'a>(
     n_paths: usize,
-    path_at: impl Fn(usize) -> &'a [u8],
+    path_at: impl Fn(usize) -> (&'a [u8], usize),
     room: &mut [u8],
 ) -> Option<(Layout, usize)> {
     let layout = Layout::of(n_paths);
@@ -58,31 +64,45 @@ fn pack_each<'a>(
     let (groups, rest) = head.split_at_mut(layout.shared);
     let (shared, lengths) = rest.split_at_mut(n_paths);
     let (mut text, mut end): (usize, usize) = (0, 0);
-    let mut before: &[u8] = &[];
-    for i in 0..n_paths {
-        let path = path_at(i);
-        if path.len() > LONGEST {
-            return None;
+    for first in (0..n_paths).step_by(GROUP) {
+        let group = (end as u64 / UNIT as u64) << 32 | text as u64;
+        groups[first / GROUP * 8..][..8].copy_from_slice(&group.to_le_bytes());
+        let mut before: &[u8] = &[];
+        for i in first..n_paths.min(first + GROUP) {
+            let (readable, length) = path_at(i);
+            if length > LONGEST {
+                return None;
+            }
+            if let Some(line) = readable.get(AHEAD) {
+                prefetch(line);
+                prefetch(std::ptr::from_ref(line).wrapping_add(64));
+            }
+            let path = &readable[..length];
+            let same = common_units(before, path);
+            shared[i] = same as u8;
+            lengths[i] = length as u8;
+            let own = length - same * UNIT;
+            copy(&readable[same * UNIT..], own, units.get_mut(end..)?)?;
+            end += own.next_multiple_of(UNIT);
+            text += length;
+            before = path;
         }
-        let mut same = 0;
-        if i % GROUP == 0 {
-            let group = (end as u64 / UNIT as u64) << 32 | text as u64;
-            groups[i / GROUP * 8..][..8].copy_from_slice(&group.to_le_bytes());
-        } else {
-            same = common_units(before, path);
-        }
-        shared[i] = same as u8;
-        lengths[i] = path.len() as u8;
-        let own = &path[same * UNIT..];
-        units.get_mut(end..end + own.len())?.copy_from_slice(own);
-        end += own.len().next_multiple_of(UNIT);
-        text += path.len();
-        before = path;
     }
     Some((layout, layout.units + end.min(units.len())))
 }
 
+/// Copies `n` bytes: by a whole piece where both sides have room for it, and then perhaps some more. None when there is no room.
+#[inline(always)]
+fn copy(from: &[u8], n: usize, to: &mut [u8]) -> Option<()> {
+    match (from.first_chunk::<PIECE>(), to.first_chunk_mut::<PIECE>()) {
+        (Some(from), Some(to)) if n <= PIECE => *to = *from,
+        _ => to.get_mut(..n)?.copy_from_slice(&from[..n]),
+    }
+    Some(())
+}
+
 /// Whole units at the begin of both.
+#[inline(always)]
 fn common_units(a: &[u8], b: &[u8]) -> usize {
     let (a, b) = (a.as_chunks::<UNIT>().0, b.as_chunks::<UNIT>().0);
     a.iter().zip(b).take_while(|(a, b)| u64::from_le_bytes(**a) == u64::from_le_bytes(**b)).count()

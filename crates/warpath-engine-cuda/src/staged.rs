@@ -35,14 +35,14 @@ impl StagedBuffers {
             device_stage: DeviceBuffer::new(context, n_bytes)?,
             device_text: DeviceBuffer::new(context, CHUNK_BYTES)?,
             device_offsets: DeviceBuffer::new(context, OFFSETS_BYTES)?,
-            in_flight: InFlight::new(context, CHUNK_PATHS)?,
+            in_flight: InFlight::written(context, CHUNK_PATHS)?,
         })
     }
 
     /// Stages the text of a chunk that was given to this thread, sends it and has it answered. The last chunk has been collected.
     pub fn send(&mut self, task: &Task<'_>, range: Range<usize>, packed: bool) -> Result<(), EngineError> {
         let batch = task.source.batch().slice(range.clone());
-        let (inodes, statuses) = self.in_flight.answers();
+        let (inodes, statuses) = self.in_flight.answers(task.context, &range, task.columns)?;
         let room = self.stage.as_mut_slice::<u8>();
         let layout = if packed { pack::pack(&batch, room) } else { None };
         let n = range.len();
@@ -72,7 +72,7 @@ impl StagedBuffers {
                 task.kernels.unpack(stream.raw, &packed, job.bytes, job.offsets)?;
             }
             task.kernels.resolve(stream.raw, &query, &job)?;
-            self.in_flight.download(task.context, range, task.columns)
+            self.in_flight.bring_back(task.context, range, task.columns)
         }
     }
 

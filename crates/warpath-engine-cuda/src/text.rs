@@ -3,7 +3,7 @@
 
 use crate::answers::{Columns, InFlight};
 use crate::kernels::{Job, Kernels, Query};
-use crate::memory::{DeviceBuffer, HostBuffer, is_pinned};
+use crate::memory::{DeviceBuffer, HostBuffer, pinned_address};
 use cudarc::driver::CudaContext;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +14,10 @@ use warpath_core::{EngineError, PathBatch};
 /// large: of 24 MiB they reach 94% of the copy rate, of 96 MiB 98%.
 const CHUNK_PATHS: usize = 1 << 20;
 const CHUNK_BYTES: usize = 96 << 20;
+/// The same where threads take paths from the other end: what the copy engine has taken nobody can take over, and at the end all wait
+/// for it.
+const SHARED_CHUNK_PATHS: usize = 1 << 19;
+const SHARED_CHUNK_BYTES: usize = 48 << 20;
 /// Paths of the first and the last chunk, which nothing overlaps.
 const EDGE_PATHS: usize = 1 << 16;
 /// Chunks in flight.
@@ -34,7 +38,7 @@ impl BufferSet {
             device_bytes: DeviceBuffer::new(context, CHUNK_BYTES)?,
             device_offsets: DeviceBuffer::new(context, (CHUNK_PATHS + 2) * 4)?,
             offsets: HostBuffer::new(context, (CHUNK_PATHS + 2) * 4)?,
-            in_flight: InFlight::new(context, CHUNK_PATHS)?,
+            in_flight: InFlight::copied(context, CHUNK_PATHS)?,
         })
     }
 }
@@ -57,7 +61,7 @@ pub(crate) struct Source<'a> {
 impl<'a> Source<'a> {
     pub fn new(batch: PathBatch<'a>) -> Source<'a> {
         let pinned = match batch.paths() {
-            Paths::Flat32 { bytes, .. } | Paths::Flat64 { bytes, .. } => is_pinned(bytes),
+            Paths::Flat32 { bytes, .. } | Paths::Flat64 { bytes, .. } => pinned_address(bytes).is_some(),
             _ => false,
         };
         Source { batch, pinned }
@@ -73,10 +77,15 @@ impl<'a> Source<'a> {
         &self.batch
     }
 
-    /// The paths at the begin of `left` that go by the copy engine at once: few first and last. Empty where the first one is too long.
-    fn first_chunk(&self, left: &Range<usize>, sent: usize) -> Range<usize> {
-        let n = sent.clamp(EDGE_PATHS, CHUNK_PATHS).min((left.len() / 2).max(EDGE_PATHS)).min(left.len());
-        left.start..self.longest_fitting(left.start..left.start + n, CHUNK_BYTES, true).end
+    /// The paths at the begin of `left` that go by the copy engine at once: few first and last. `shared`: threads take paths from the
+    /// end meanwhile. Empty where the first one is too long.
+    fn first_chunk(&self, left: &Range<usize>, sent: usize, shared: bool) -> Range<usize> {
+        let (most_paths, most_bytes, share) = match shared {
+            true => (SHARED_CHUNK_PATHS, SHARED_CHUNK_BYTES, 2 * IN_FLIGHT),
+            false => (CHUNK_PATHS, CHUNK_BYTES, 2),
+        };
+        let n = sent.clamp(EDGE_PATHS, most_paths).min((left.len() / share).max(EDGE_PATHS)).min(left.len());
+        left.start..self.longest_fitting(left.start..left.start + n, most_bytes, true).end
     }
 
     /// The `n` paths or fewer at the end of `left` whose text has no more than `n_bytes`. Empty where the last one has more.
@@ -141,9 +150,10 @@ impl TextBuffers {
         })
     }
 
-    /// The paths of what is left that are to be sent next, after `sent` others. Empty where the first one is too long to be a path.
-    pub fn next_chunk(source: &Source<'_>, left: &Range<usize>, sent: usize) -> Range<usize> {
-        source.first_chunk(left, sent)
+    /// The paths of what is left that are to be sent next, after `sent` others; `shared` with threads or not. Empty where the first
+    /// one is too long to be a path.
+    pub fn next_chunk(source: &Source<'_>, left: &Range<usize>, sent: usize, shared: bool) -> Range<usize> {
+        source.first_chunk(left, sent, shared)
     }
 
     /// Sends a chunk's text, which lies in pinned memory, and has it answered. Waits for the last chunk in its buffers,
@@ -171,7 +181,7 @@ impl TextBuffers {
         let Some(text) = source.flat(&range, &mut offsets[..=range.len()]) else {
             return Err(crate::driver::failed("paths that lie each for itself are not pinned"));
         };
-        let (inodes, statuses) = set.in_flight.answers();
+        let (inodes, statuses) = set.in_flight.answers(&self.context, &range, columns)?;
         let job = Job {
             bytes: set.device_bytes.address,
             offsets: set.device_offsets.address,
@@ -189,7 +199,7 @@ impl TextBuffers {
             stream.upload(job.offsets, set.offsets.as_ptr(), (range.len() + 2) * 4)?;
             stream.upload(job.bytes, text.as_ptr(), text.len())?;
             kernels.resolve(stream.raw, &query, &job)?;
-            set.in_flight.download(&self.context, range, columns)
+            set.in_flight.bring_back(&self.context, range, columns)
         }
     }
 
@@ -232,7 +242,8 @@ mod tests {
                     );
                 }
             }
-            assert_eq!(source.first_chunk(&(3..100), 0), 3..100);
+            assert_eq!(source.first_chunk(&(3..100), 0, false), 3..100);
+            assert_eq!(source.first_chunk(&(3..100), 0, true), 3..100);
         }
     }
 }

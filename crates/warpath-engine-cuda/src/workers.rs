@@ -1,5 +1,5 @@
-//! Large batches: what all host threads do. Each takes chunks from the end of what is left and sends keys or text, whichever costs it
-//! less, until nothing is left.
+//! Large batches: what all host threads do. Each takes chunks from the end of what is left and sends keys or text until nothing is left:
+//! half of them text while the bus keeps up, the others keys.
 
 use crate::answers::Columns;
 use crate::driver::Named;
@@ -9,7 +9,7 @@ use crate::staged::{self, StagedBuffers};
 use crate::text::Source;
 use cudarc::driver::CudaContext;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use warpath_core::index::{Plan, TablesView};
@@ -128,10 +128,27 @@ fn take<B>(free: &Mutex<Vec<B>>, make: impl FnOnce() -> Result<B, EngineError>) 
 /// What threads may send of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ways {
+    /// Keys, until they miss too often.
     pub keys: bool,
+    /// Text as it is.
     pub text: bool,
-    /// Neighbours share prefixes: text is packed.
+    /// Text of which neighbours share prefixes, packed, where no keys are sent: a path costs a thread as much either way, and keys are
+    /// shorter.
     pub packed: bool,
+}
+
+impl Ways {
+    pub fn any(self) -> bool {
+        self.keys || self.text || self.packed
+    }
+}
+
+/// What a thread sends next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Keys,
+    Text,
+    Packed,
 }
 
 /// What the threads of one batch share.
@@ -147,6 +164,9 @@ pub(crate) struct Task<'a> {
     pub remaining: &'a Remaining,
     pub n_threads: usize,
     pub ways: Ways,
+    /// Threads that have begun.
+    pub begun: AtomicUsize,
+    pub costs: Costs,
     pub misses: Misses,
     /// Paths that the probe did not answer.
     pub missed: Mutex<Vec<usize>>,
@@ -156,8 +176,10 @@ impl Task<'_> {
     /// One thread's work, until nothing is left. Where text may not be sent, it ends when keys miss too often.
     pub fn work(&self) -> Result<(), EngineError> {
         self.context.bind_to_thread().named("cuCtxSetCurrent")?;
-        let mut worker =
-            Worker { task: self, keyed: Vec::new(), staged: Vec::new(), costs: Costs::default() };
+        // The first half prefers to send text.
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let prefers_text = number < self.n_threads.div_ceil(2);
+        let mut worker = Worker { task: self, prefers_text, keyed: Vec::new(), staged: Vec::new() };
         let worked = worker.run();
         worker.give_back();
         worked
@@ -172,37 +194,64 @@ impl Task<'_> {
     }
 }
 
-/// What a path has cost a thread of late, in nanoseconds; zero before the first.
+/// What paths have cost the threads of a batch.
 #[derive(Debug, Default)]
-struct Costs {
-    keys: f64,
-    text: f64,
+pub(crate) struct Costs {
+    keys: Cost,
+    text: Cost,
 }
 
-impl Costs {
-    /// Text first: while the bus keeps up, a copied path costs less than a hashed one. Where that is not so, keys alone.
-    fn prefer_text(&self) -> bool {
-        self.keys == 0.0 || self.text == 0.0 || self.text < 1.5 * self.keys
+#[derive(Debug, Default)]
+struct Cost {
+    nanoseconds: AtomicU64,
+    n_paths: AtomicU64,
+}
+
+impl Cost {
+    fn note(&self, begin: Instant, n_paths: usize) {
+        self.nanoseconds.fetch_add(begin.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.n_paths.fetch_add(n_paths as u64, Ordering::Relaxed);
     }
 
-    fn note(cost: &mut f64, begin: Instant, n_paths: usize) {
-        let now = begin.elapsed().as_nanos() as f64 / n_paths.max(1) as f64;
-        *cost = if *cost == 0.0 { now } else { 0.5 * (*cost + now) };
+    /// Nanoseconds a path; None before the first.
+    fn a_path(&self) -> Option<f64> {
+        let n_paths = self.n_paths.load(Ordering::Relaxed);
+        (n_paths > 0).then(|| self.nanoseconds.load(Ordering::Relaxed) as f64 / n_paths as f64)
+    }
+}
+
+/// Where a copied path costs so many times a hashed one, nobody sends text; where a hashed path costs so many times a copied one, nobody
+/// prefers keys.
+const TEXT_TOO_DEAR: f64 = 1.5;
+const KEYS_TOO_DEAR: f64 = 3.0;
+
+impl Costs {
+    /// Whether text is the better choice, if buffers for it are free, for a thread that prefers it or does not.
+    fn choose_text(&self, prefers_text: bool) -> bool {
+        match (self.keys.a_path(), self.text.a_path()) {
+            (Some(keys), Some(text)) if prefers_text => text < TEXT_TOO_DEAR * keys,
+            (Some(keys), Some(text)) => keys > KEYS_TOO_DEAR * text,
+            _ => prefers_text,
+        }
     }
 }
 
 struct Worker<'a> {
     task: &'a Task<'a>,
+    prefers_text: bool,
     /// Two of each, once needed, used in turn: one is filled while the other is on its way.
     keyed: Vec<KeyBuffers>,
     staged: Vec<StagedBuffers>,
-    costs: Costs,
 }
 
 impl Worker<'_> {
     fn run(&mut self) -> Result<(), EngineError> {
-        while let Some(text) = self.choose()? {
-            let sent = if text { self.send_text()? } else { self.send_keys()? };
+        while let Some(next) = self.choose()? {
+            let sent = match next {
+                Next::Keys => self.send_keys()?,
+                Next::Text => self.send_text(false)?,
+                Next::Packed => self.send_text(true)?,
+            };
             if !sent {
                 break;
             }
@@ -224,19 +273,21 @@ impl Worker<'_> {
         }
     }
 
-    /// Whether text is sent next, or keys; None when neither may.
-    fn choose(&self) -> Result<Option<bool>, EngineError> {
+    /// What is sent next; None when nothing may be.
+    fn choose(&self) -> Result<Option<Next>, EngineError> {
         let ways = self.task.ways;
         let keys = ways.keys && !self.task.misses.are_too_many();
         Ok(match (keys, ways.text) {
-            (false, false) => None,
-            (true, false) => Some(false),
-            (false, true) => Some(true),
             // Text while the bus keeps up: then the chunk in the buffers whose turn it is has been answered.
             (true, true) => {
-                let free = self.staged.len() < 2 || self.staged[0].in_flight.is_done()?;
-                Some(free && self.costs.prefer_text())
+                let text = self.task.costs.choose_text(self.prefers_text)
+                    && (self.staged.len() < 2 || self.staged[0].in_flight.is_done()?);
+                Some(if text { Next::Text } else { Next::Keys })
             }
+            (true, false) => Some(Next::Keys),
+            _ if ways.packed => Some(Next::Packed),
+            (false, true) => Some(Next::Text),
+            (false, false) => None,
         })
     }
 
@@ -259,12 +310,12 @@ impl Worker<'_> {
         let n = range.len();
         let begin = Instant::now();
         let sent = buffers.collect(task).and_then(|()| buffers.send(task, range));
-        Costs::note(&mut self.costs.keys, begin, n);
+        task.costs.keys.note(begin, n);
         self.keyed.push(buffers);
         sent.map(|()| true)
     }
 
-    fn send_text(&mut self) -> Result<bool, EngineError> {
+    fn send_text(&mut self, packed: bool) -> Result<bool, EngineError> {
         let task = self.task;
         let chunk = task.remaining.take_back(|left| {
             task.source.last_chunk(left, self.share(left, staged::CHUNK_PATHS), staged::CHUNK_BYTES)
@@ -284,8 +335,8 @@ impl Worker<'_> {
         let collected = buffers.collect(task);
         let n = range.len();
         let begin = Instant::now();
-        let sent = collected.and_then(|()| buffers.send(task, range, task.ways.packed));
-        Costs::note(&mut self.costs.text, begin, n);
+        let sent = collected.and_then(|()| buffers.send(task, range, packed));
+        task.costs.text.note(begin, n);
         self.staged.push(buffers);
         sent.map(|()| true)
     }
@@ -324,6 +375,23 @@ mod tests {
         });
         side_by_side(2, count, || ());
         assert_eq!(done.into_inner(), 5);
+    }
+
+    #[test]
+    fn text_and_keys_are_chosen_by_what_they_cost() {
+        let costs = Costs::default();
+        assert!(costs.choose_text(true) && !costs.choose_text(false));
+        let spend = |cost: &Cost, nanoseconds| {
+            cost.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+            cost.n_paths.fetch_add(1, Ordering::Relaxed);
+        };
+        spend(&costs.keys, 20);
+        spend(&costs.text, 20);
+        assert!(costs.choose_text(true) && !costs.choose_text(false));
+        spend(&costs.text, 60);
+        assert!(!costs.choose_text(true) && !costs.choose_text(false));
+        spend(&costs.keys, 300);
+        assert!(costs.choose_text(true) && costs.choose_text(false));
     }
 
     #[test]
