@@ -1,4 +1,4 @@
-//! Checks and measures the engine on a machine with a GPU: `cuda-device suite|random|hostile|sanitize|resident|latency|bench|profile`.
+//! Checks and measures the engine on a machine with a GPU: `cuda-device suite|random|hostile|sanitize|resident|latency|bench|host|profile`.
 //!
 //! `scripts/device-cuda.sh` runs it all; its output is recorded under `bench/record/`.
 
@@ -38,12 +38,13 @@ fn main() -> Result<()> {
             checks::sanitize::run(number(rest, 5)?, rest.len() > 1)
         }
         Some((command, rest)) if command == "profile" => profile(number(rest, 24)? as u32),
-        Some((command, rest)) if command == "bench" => rest.iter().try_for_each(|k| bench(k.parse()?)),
+        Some((command, rest)) if command == "bench" => rest.iter().try_for_each(|k| bench(k.parse()?, true)),
+        Some((command, rest)) if command == "host" => rest.iter().try_for_each(|k| bench(k.parse()?, false)),
         Some((command, _)) if command == "resident" => resident_mode::check(),
         Some((command, _)) if command == "latency" => latency(),
         Some((command, _)) if command == "gpus" => split_over_all(),
         _ => bail!(
-            "usage: cuda-device suite [N_RANDOM] | random [N [SECONDS]] | hostile [N] | sanitize [N_TREES [staying]] | resident | latency | bench K.. \
+            "usage: cuda-device suite [N_RANDOM [VARIANT..]] | random [N [SECONDS]] | hostile [N] | sanitize [N_TREES [staying]] | resident | latency | bench K.. | host K.. \
              | profile [K] | gpus"
         ),
     }
@@ -59,10 +60,11 @@ fn number(args: &[String], default: u64) -> Result<u64> {
     Ok(args.first().map_or(Ok(default), |n| n.parse())?)
 }
 
-/// The whole suite through every variant.
+/// The whole suite through every variant, or those named.
 fn suite(args: &[String]) -> Result<()> {
     let n_random = number(args, 100_000)?;
-    for &variant in VARIANTS {
+    let named = |variant: &Variant| args.len() < 2 || args[1..].contains(&format!("{variant:?}"));
+    for &variant in VARIANTS.iter().filter(|variant| named(variant)) {
         let begin = Instant::now();
         // The random cases in full on two variants, a share on the others.
         let many = matches!(variant, Variant::Default | Variant::Text);
@@ -104,18 +106,22 @@ fn median(mut seconds: Vec<f64>) -> f64 {
     seconds[seconds.len() / 2]
 }
 
-fn timed(rounds: usize, mut work: impl FnMut() -> Result<()>) -> Result<f64> {
-    work()?;
+/// Seconds of each round, sorted, after one that is not counted. `prepare` is not timed.
+fn timed(rounds: usize, prepare: impl Fn(), mut work: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
     let mut seconds = Vec::new();
-    for _ in 0..rounds {
+    for _ in 0..=rounds {
+        prepare();
         let begin = Instant::now();
         work()?;
         seconds.push(begin.elapsed().as_secs_f64());
     }
-    Ok(median(seconds))
+    seconds.remove(0);
+    seconds.sort_by(f64::total_cmp);
+    Ok(seconds)
 }
 
-fn bench(k: u32) -> Result<()> {
+/// Measures everything, or only what goes from host memory to host memory, and the index's upload.
+fn bench(k: u32, all: bool) -> Result<()> {
     let begin = Instant::now();
     let (mut namespace, tree) = Synthetic::new(k, 7).build();
     let n_links = add_links(&mut namespace);
@@ -130,8 +136,13 @@ fn bench(k: u32) -> Result<()> {
         index.tables().params().probe_limit
     );
     let random = PathSet::draw(&tree, &Mix::default(), N_PATHS, 11)?;
-    let mixed =
-        PathSet::draw(&tree, &Mix { missing: 0.5, through_links: 0.1, ..Mix::default() }, N_PATHS, 12)?;
+    let mixed = match all {
+        true => {
+            let mix = Mix { missing: 0.5, through_links: 0.1, ..Mix::default() };
+            Some(PathSet::draw(&tree, &mix, N_PATHS, 12)?)
+        }
+        false => None,
+    };
     // A file that says when the device is free: what comes before needs none.
     if let Ok(gate) = std::env::var("GATE") {
         while !std::path::Path::new(&gate).exists() {
@@ -141,29 +152,30 @@ fn bench(k: u32) -> Result<()> {
     let engine = CudaEngine::new()?;
     let rates = engine.measure_copies(ROUNDS)?;
     println!("# {rates:?}");
-    let uploads = timed(ROUNDS, || {
-        engine.forget();
-        Ok(engine.prepare(index.tables())?)
-    })?;
-    let upload = index.tables().memory() as f64 / uploads;
+    let uploads = timed(ROUNDS, || engine.forget(), || Ok(engine.prepare(index.tables())?))?;
+    let rate = |seconds: f64| index.tables().memory() as f64 / seconds / 1e9;
     println!(
-        "2^{k} | upload of the index | {:.1} GB/s, {:.1}% of the copy rate",
-        upload / 1e9,
-        100.0 * upload / rates.to_device
+        "2^{k} | upload of the index | {:.1} GB/s, {:.1}% of the copy rate; from {:.1} to {:.1}",
+        rate(uploads[ROUNDS / 2]),
+        100e9 * rate(uploads[ROUNDS / 2]) / rates.to_device,
+        rate(uploads[ROUNDS - 1]),
+        rate(uploads[0])
     );
     println!("# paths: mean {:.1} bytes, {:.2} components", random.mean_length(), random.mean_components());
-    let floor = |lines| Floor { k, copy_rate: rates.on_device, lines };
-    resident(&engine, &index, &random, "direct", Options::default(), &floor(LINES_OF_A_HIT))?;
-    resident(&engine, &index, &random, "walk", Options::default().walk_only(), &floor(LINES_OF_A_HIT))?;
-    let what = "half missing, a tenth through links";
-    resident(&engine, &index, &mixed, what, Options::default(), &floor(LINES_OF_THE_MIX))?;
-    few(k, &engine, &index, &random, "launched")?;
-    let staying = CudaEngine::with_options(&CudaOptions {
-        resident: Some(CudaOptions::RESIDENT_IDLE),
-        ..CudaOptions::default()
-    })?;
-    few(k, &staying, &index, &random, "resident")?;
-    drop(staying);
+    if let Some(mixed) = &mixed {
+        let floor = |lines| Floor { k, copy_rate: rates.on_device, lines };
+        resident(&engine, &index, &random, "direct", Options::default(), &floor(LINES_OF_A_HIT))?;
+        resident(&engine, &index, &random, "walk", Options::default().walk_only(), &floor(LINES_OF_A_HIT))?;
+        let what = "half missing, a tenth through links";
+        resident(&engine, &index, mixed, what, Options::default(), &floor(LINES_OF_THE_MIX))?;
+        few(k, &engine, &index, &random, "launched")?;
+        let staying = CudaEngine::with_options(&CudaOptions {
+            resident: Some(CudaOptions::RESIDENT_IDLE),
+            ..CudaOptions::default()
+        })?;
+        few(k, &staying, &index, &random, "resident")?;
+        drop(staying);
+    }
     let whole = rates.to_device / (random.mean_length() + 4.0);
     drop(engine);
     for transfer in [Transfer::Text, Transfer::Both, Transfer::Keys] {
@@ -179,7 +191,8 @@ fn bench(k: u32) -> Result<()> {
         (Transfer::Text, true),
         (Transfer::Keys, true),
         (Transfer::Auto, false),
-        (Transfer::Text, false),
+        (Transfer::Packed, false),
+        (Transfer::Keys, false),
     ] {
         host_to_host(k, &index, &sorted, transfer, pinned, "find order", whole)?;
     }
@@ -322,10 +335,11 @@ fn host_to_host(
             .context("the batch")?;
         let (inodes, statuses) =
             (&mut inodes.as_mut_slice::<u32>()[..set.len()], &mut statuses.as_mut_slice::<u8>()[..set.len()]);
-        let seconds = timed(ROUNDS, || {
+        let ask = || {
             let out = OutcomesMut { inodes: &mut *inodes, statuses: &mut *statuses };
             Ok(engine.resolve(index.tables(), &plan, &batch, out)?)
-        })?;
+        };
+        let seconds = timed(ROUNDS, || (), ask)?;
         ensure!(
             inodes == set.expected().inodes() && statuses == set.expected().statuses(),
             "{what}: wrong answers"
@@ -333,12 +347,20 @@ fn host_to_host(
         seconds
     } else {
         let mut outcomes = Outcomes::with_len(set.len());
-        let seconds =
-            timed(ROUNDS, || Ok(engine.resolve(index.tables(), &plan, &set.batch(), outcomes.as_mut())?))?;
+        // Made once: a batch checks all its offsets, on one thread.
+        let batch = set.batch();
+        let ask = || Ok(engine.resolve(index.tables(), &plan, &batch, outcomes.as_mut())?);
+        let seconds = timed(ROUNDS, || (), ask)?;
         check(&outcomes, set.expected(), &what)?;
         seconds
     };
-    report(k, &what, set.len() as f64 / seconds, ceiling);
+    let rate = |seconds: f64| set.len() as f64 / seconds;
+    report(k, &what, rate(seconds[ROUNDS / 2]), ceiling);
+    println!("#   from {:.1} to {:.1} M paths/s", rate(seconds[ROUNDS - 1]) / 1e6, rate(seconds[0]) / 1e6);
+    if transfer == Transfer::Text && pinned {
+        // The rate changes from minute to minute.
+        println!("#   copies to the device now: {:.1} GB/s", engine.measure_copies(5)?.to_device / 1e9);
+    }
     Ok(())
 }
 
@@ -358,9 +380,9 @@ fn split_over_all() -> Result<()> {
             })?;
             engine.prepare(index.tables())?;
             let mut outcomes = Outcomes::with_len(set.len());
-            let seconds = timed(ROUNDS, || {
-                Ok(engine.resolve(index.tables(), &plan, &set.batch(), outcomes.as_mut())?)
-            })?;
+            let batch = set.batch();
+            let ask = || Ok(engine.resolve(index.tables(), &plan, &batch, outcomes.as_mut())?);
+            let seconds = timed(ROUNDS, || (), ask)?[ROUNDS / 2];
             check(&outcomes, set.expected(), "several GPUs")?;
             println!(
                 "GPUs {gpus:?} | {transfer:?}, ordinary memory | {:.1} M paths/s",
