@@ -235,7 +235,16 @@ fn parse_type(value: &[u8]) -> Option<Type> {
 }
 
 fn parse_number(value: &[u8], radix: u32) -> Option<u64> {
-    u64::from_str_radix(str::from_utf8(value).ok()?, radix).ok()
+    let plain = if radix == 10 { digits(value) } else { None };
+    plain.or_else(|| u64::from_str_radix(str::from_utf8(value).ok()?, radix).ok())
+}
+
+/// A number of decimal digits alone, so few that it can't be too large: what nearly all numbers are.
+fn digits(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 19 {
+        return None;
+    }
+    value.iter().try_fold(0, |sum, &byte| byte.is_ascii_digit().then(|| 10 * sum + u64::from(byte - b'0')))
 }
 
 /// Nanoseconds a second.
@@ -248,16 +257,14 @@ pub(crate) fn parse_time(value: &[u8]) -> Option<i64> {
         return parse_date(text);
     }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+    // %T@ gives ten digits; nanoseconds take nine.
+    let (kept, cut) = fraction.as_bytes().split_at(fraction.len().min(9));
+    let nanoseconds = if kept.is_empty() { 0 } else { digits(kept)? };
+    if !cut.iter().all(u8::is_ascii_digit) {
         return None;
     }
+    let nanoseconds = nanoseconds as i64 * 10_i64.pow(9 - kept.len() as u32);
     let seconds: i64 = whole.parse().ok()?;
-    // %T@ gives ten digits; nanoseconds take nine.
-    let nanoseconds = fraction
-        .bytes()
-        .chain(std::iter::repeat(b'0'))
-        .take(9)
-        .fold(0, |sum, digit| 10 * sum + i64::from(digit - b'0'));
     let nanoseconds = if whole.starts_with('-') { -nanoseconds } else { nanoseconds };
     Some(seconds.saturating_mul(SECOND).saturating_add(nanoseconds))
 }

@@ -14,11 +14,15 @@ const BUFFER: usize = 1 << 18;
 
 /// The content of the file at `path`, decompressed; `-` is the standard input.
 pub(crate) fn open(path: &Path, meter: &Meter<'_>) -> Result<Box<dyn Read>, SourceError> {
+    decompress(meter.count(raw(path)?)).map_err(SourceError::io(path))
+}
+
+/// The bytes of the file at `path` as they are; `-` is the standard input.
+pub(crate) fn raw(path: &Path) -> Result<Box<dyn Read + Send>, SourceError> {
     if path == Path::new("-") {
-        return decompress(meter.count(std::io::stdin())).map_err(SourceError::io(path));
+        return Ok(Box::new(std::io::stdin()));
     }
-    let file = File::open(path).map_err(SourceError::io(path))?;
-    decompress(meter.count(file)).map_err(SourceError::io(path))
+    Ok(Box::new(File::open(path).map_err(SourceError::io(path))?))
 }
 
 /// Bytes of the file at `path`, where they are known.

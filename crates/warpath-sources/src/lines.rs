@@ -35,18 +35,30 @@ impl<R: Read> Lines<R> {
 
     /// The next record; `None` at the end.
     pub fn next(&mut self) -> std::io::Result<Option<Line<'_>>> {
-        let mut searched = 0;
+        self.next_of(1)
+    }
+
+    /// The next record of `n_parts`, each of which ends in the terminator; `None` at the end. The stream may end within the last
+    /// record, which then has fewer of them.
+    pub fn next_of(&mut self, n_parts: usize) -> std::io::Result<Option<Line<'_>>> {
+        let (mut searched, mut n_left) = (0, n_parts);
         let length = loop {
             let unread = &self.buffer[self.start..self.end];
             if let Some(length) = memchr::memchr(self.terminator, &unread[searched..]) {
-                break searched + length;
+                n_left -= 1;
+                if n_left == 0 {
+                    break searched + length;
+                }
+                searched += length + 1;
+                continue;
             }
             searched = unread.len();
             if searched > LONGEST {
-                return self.cut().map(Some);
+                return self.cut(n_parts).map(Some);
             }
+            let ends_a_part = n_left < n_parts && unread.last() == Some(&self.terminator);
             if !self.fill()? {
-                break searched;
+                break searched - usize::from(ends_a_part);
             }
         };
         if self.start == self.end {
@@ -87,13 +99,15 @@ impl<R: Read> Lines<R> {
     }
 
     /// A record that is too long: its first bytes; the others are read and forgotten.
-    fn cut(&mut self) -> std::io::Result<Line<'_>> {
+    fn cut(&mut self, n_parts: usize) -> std::io::Result<Line<'_>> {
         let head = self.buffer[self.start..self.start + LONGEST].to_vec();
-        loop {
+        let mut n_left = n_parts;
+        while n_left > 0 {
             let unread = &self.buffer[self.start..self.end];
             if let Some(length) = memchr::memchr(self.terminator, unread) {
                 self.start += length + 1;
-                break;
+                n_left -= 1;
+                continue;
             }
             self.start = self.end;
             if !self.fill()? {

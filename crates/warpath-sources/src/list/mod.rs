@@ -7,16 +7,20 @@
 //! find . -printf '%i\0%y\0%s\0%T@\0%l\0%p\0' > list                 columns, each ended by NUL: safe for every name
 //! ```
 
-use crate::columns::{Column, Fields};
+use crate::columns::Column;
 use crate::lines::{Line, Lines};
 use crate::progress::Meter;
 use crate::tree::{Kind, Record, Rules, Tree, has_odd_names, respell, trim};
 use crate::{ReadOptions, SourceError, Summary, compressed};
-use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
 use warpath_core::namespace::ListBuilder;
-use warpath_core::{FileType, InodeId, Namespace, NamespaceError};
+use warpath_core::{FileType, Namespace};
+
+mod inodes;
+mod records;
+
+pub(crate) use inodes::Inodes;
 
 /// How a list is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,24 +58,23 @@ pub fn read_list(
     options: ReadOptions<'_>,
 ) -> Result<(Namespace, Summary), SourceError> {
     let meter = Meter::new(options.on_progress, compressed::size(path));
-    let reader = compressed::open(path, &meter)?;
-    let tree = Tree::new(rules(format)).exclude(options.exclude);
-    read(reader, path, format, tree, meter)
+    let raw = meter.count(compressed::raw(path)?);
+    read(raw, path, format, Tree::new(rules(format)).exclude(options.exclude), meter)
 }
 
-/// As [`read_list`], from any reader; `name` stands for it in errors.
+/// As [`read_list`], from any reader, which another thread may read; `name` stands for it in errors.
 ///
 /// # Errors
 /// As [`read_list`].
 pub fn read_list_from(
-    reader: impl Read,
+    reader: impl Read + Send,
     name: &Path,
     format: &ListFormat,
     options: ReadOptions<'_>,
 ) -> Result<(Namespace, Summary), SourceError> {
     let meter = Meter::new(options.on_progress, None);
-    let reader = compressed::decompress(meter.count(reader)).map_err(SourceError::io(name))?;
-    read(reader, name, format, Tree::new(rules(format)).exclude(options.exclude), meter)
+    let raw = meter.count(reader);
+    read(raw, name, format, Tree::new(rules(format)).exclude(options.exclude), meter)
 }
 
 fn rules(format: &ListFormat) -> Rules {
@@ -79,19 +82,20 @@ fn rules(format: &ListFormat) -> Rules {
 }
 
 fn read(
-    reader: impl Read,
+    raw: impl Read + Send,
     name: &Path,
     format: &ListFormat,
     mut tree: Tree<'_>,
     mut meter: Meter<'_>,
 ) -> Result<(Namespace, Summary), SourceError> {
-    if format.columns.as_slice() == [Column::Path] && !tree.has_filter() {
-        return read_plain_paths(reader, name, format.terminator, meter);
-    }
-    if format.columns.as_slice() == [Column::Path] {
-        read_paths(reader, name, format.terminator, &mut tree, &mut meter)?;
+    if format.columns.as_slice() != [Column::Path] {
+        records::read(raw, name, format, &mut tree, &mut meter)?;
     } else {
-        read_columns(reader, name, format, &mut tree, &mut meter)?;
+        let reader = compressed::decompress(raw).map_err(SourceError::io(name))?;
+        if !tree.has_filter() {
+            return read_plain_paths(reader, name, format.terminator, meter);
+        }
+        read_paths(reader, name, format.terminator, &mut tree, &mut meter)?;
     }
     meter.report();
     tree.finish().map_err(SourceError::full(name))
@@ -175,111 +179,6 @@ fn refuse(tree: &mut Tree<'_>, record: &[u8], reason: &str) {
 
 fn is_parent(line: &Line<'_>) -> bool {
     line.next.get(line.bytes.len()) == Some(&b'/') && line.next.starts_with(line.bytes)
-}
-
-fn read_columns(
-    reader: impl Read,
-    name: &Path,
-    format: &ListFormat,
-    tree: &mut Tree<'_>,
-    meter: &mut Meter<'_>,
-) -> Result<(), SourceError> {
-    let mut lines = Lines::new(reader, format.terminator);
-    let mut inodes = Inodes::default();
-    let mut parts = Vec::new();
-    loop {
-        let complete = if format.separator == format.terminator {
-            gather(&mut lines, format.columns.len(), &mut parts).map_err(SourceError::io(name))?
-        } else {
-            match lines.next().map_err(SourceError::io(name))? {
-                Some(line) => {
-                    parts.clear();
-                    let fields = line.bytes.splitn(format.columns.len(), |&byte| byte == format.separator);
-                    parts.extend(fields.map(<[u8]>::to_vec));
-                    !line.cut
-                }
-                None => {
-                    parts.clear();
-                    false
-                }
-            }
-        };
-        if parts.is_empty() {
-            return Ok(());
-        }
-        meter.record();
-        let mut fields = Fields::default();
-        let read = format.columns.iter().zip(&parts).try_for_each(|(column, part)| fields.set(*column, part));
-        match read {
-            _ if !complete || parts.len() < format.columns.len() => {
-                refuse(
-                    tree,
-                    &parts.join(&format.separator),
-                    "has too few columns, or is longer than any path",
-                );
-            }
-            Err(error) => refuse(tree, &parts.join(&format.separator), &error.to_string()),
-            Ok(()) => inodes.add(tree, &fields, Kind::Unknown).map_err(SourceError::full(name))?,
-        }
-    }
-}
-
-/// Reads the columns of a record that each end in the terminator; false where the stream ended within it.
-fn gather<R: Read>(
-    lines: &mut Lines<R>,
-    n_columns: usize,
-    parts: &mut Vec<Vec<u8>>,
-) -> std::io::Result<bool> {
-    parts.clear();
-    let mut whole = true;
-    while parts.len() < n_columns {
-        let Some(line) = lines.next()? else { return Ok(false) };
-        whole &= !line.cut;
-        parts.push(line.bytes.to_vec());
-    }
-    Ok(whole)
-}
-
-/// Which inode stands for which device and inode number, so that hard links are seen.
-#[derive(Default)]
-pub(crate) struct Inodes {
-    known: HashMap<(u64, u64), InodeId, foldhash::fast::RandomState>,
-}
-
-impl Inodes {
-    /// Adds the record, as a hard link where its number has come before.
-    pub fn add(
-        &mut self,
-        tree: &mut Tree<'_>,
-        fields: &Fields<'_>,
-        untyped: Kind<'_>,
-    ) -> Result<(), NamespaceError> {
-        let mut record = fields.record(untyped);
-        let shared =
-            fields.attributes.ino.filter(|_| fields.links != Some(1) && record.kind != Kind::Directory);
-        let Some(ino) = shared else { return tree.add(&record).map(drop) };
-        let key = (fields.device, ino);
-        if let Some(&inode) = self.known.get(&key)
-            && is_still(tree.namespace(), inode, ino, record.kind)
-        {
-            record.kind = Kind::SameInode(inode);
-        }
-        if let Some(inode) = tree.add(&record)? {
-            self.known.insert(key, inode);
-        }
-        Ok(())
-    }
-}
-
-/// Whether `inode` is still what was put there for inode number `ino`: ids are used again.
-fn is_still(namespace: &Namespace, inode: InodeId, ino: u64, kind: Kind<'_>) -> bool {
-    let file_type = match kind {
-        Kind::Symlink(_) => FileType::Symlink,
-        Kind::Other => FileType::Other,
-        _ => FileType::Regular,
-    };
-    namespace.file_type(inode) == Some(file_type)
-        && namespace.attributes(inode).is_some_and(|attributes| attributes.ino == Some(ino))
 }
 
 #[cfg(test)]

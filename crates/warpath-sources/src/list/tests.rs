@@ -85,6 +85,49 @@ fn records_that_cannot_be_read_are_counted() {
     assert!(summary.first_refused.unwrap().contains("too few columns"));
 }
 
+/// Several batches, with long and cut-off records among them.
+#[test]
+fn a_long_list_with_columns_keeps_its_order() {
+    let mut text = Vec::new();
+    for i in 0..10_000 {
+        text.extend(format!("{}\td{}/f{i}\n", 2 * (i / 2) + 1, i % 7).into_bytes());
+        if i % 1000 == 500 {
+            text.extend([&b"1\t"[..], &b"x".repeat(3 << 20), b"\n"].concat());
+        }
+    }
+    let columns = ["inode", "path"].map(|name| name.parse().unwrap()).to_vec();
+    for separator in [b'\t', b'\n'] {
+        let text: Vec<u8> = text.iter().map(|&b| if b == b'\t' { separator } else { b }).collect();
+        let format = ListFormat { columns: columns.clone(), separator, ..ListFormat::lines() };
+        let (tree, summary) = namespace(&text, &format);
+        assert_eq!((summary.records, summary.refused), (10_010, 10));
+        assert_eq!((tree.n_entries(), tree.n_inodes()), (10_007, 5008));
+        let inode = |path: &str| {
+            let directory = tree.child(ROOT, &path.as_bytes()[..2]).unwrap();
+            tree.child(directory, &path.as_bytes()[3..]).unwrap()
+        };
+        // The first one of a directory is made before the others.
+        assert!(inode("d0/f0") < inode("d0/f7") && inode("d0/f7") < inode("d1/f9997"));
+        assert_eq!(inode("d2/f9998"), inode("d3/f9999"));
+    }
+}
+
+#[test]
+fn a_record_of_nul_columns_may_lack_its_last_end() {
+    let columns = ["path", "target"].map(|name| name.parse().unwrap()).to_vec();
+    let format = ListFormat { terminator: 0, separator: 0, columns };
+    for (text, n_links, n_refused) in [
+        (&b"l\0a\0m\0b\0"[..], 2, 0),
+        (b"l\0a\0m\0b", 2, 0),
+        (b"l\0a\0m\0", 1, 1),
+        (b"l\0a\0m", 1, 1),
+        (b"l\0a\0", 1, 0),
+    ] {
+        let (tree, summary) = namespace(text, &format);
+        assert_eq!((tree.n_entries(), summary.refused), (n_links, n_refused), "{}", text.escape_ascii());
+    }
+}
+
 #[test]
 fn progress_counts_records_and_bytes() {
     let text: Vec<u8> = (0..200_000).flat_map(|i| format!("d{}/f{i}\n", i % 7).into_bytes()).collect();
