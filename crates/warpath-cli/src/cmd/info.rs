@@ -28,7 +28,8 @@ pub fn run(args: &InfoArgs) -> Result<ExitCode> {
     let (index, namespace) = (&opened.index, opened.index.namespace());
     let mut text = Vec::new();
     for (name, value) in opened.facts.iter() {
-        write!(text, "{name:<14}")?;
+        // A file from elsewhere may hold what a terminal would act on.
+        write!(text, "{:<14}", name.escape_default().to_string())?;
         match (name, opened.facts.number(name)) {
             ("created" | "updated", Some(time)) => push_date(&mut text, time),
             _ if name == "arguments" => push_words(&mut text, value),
