@@ -8,6 +8,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::{TempDir, tempdir};
+use warpath_core::{Index, Namespace};
+use warpath_file::{Facts, SaveOptions, save};
 
 /// Runs `warpath` in a directory: exit code, output, messages.
 fn warpath(directory: &Path, args: &[&str]) -> (i32, String, String) {
@@ -128,6 +130,19 @@ fn the_hosts_paths_and_mount_points() {
     let (_, text, _) =
         warpath(Path::new("/"), &["lookup", "--index", &mount, "--columns", "status,path", "m/a/x", "a/x"]);
     assert_eq!(text, "OK\tm/a/x\nUNINDEXED\ta/x\n");
+}
+
+/// A file from elsewhere may hold what a terminal would act on.
+#[test]
+fn info_shows_nothing_raw() {
+    let (_folder, top) = tree();
+    let index = Index::build(Namespace::new()).unwrap();
+    let mut facts = Facts::new();
+    facts.set("\u{1b}[2J", &b"\x1b[31m\n"[..]).set("arguments", &b"index\0\x1b]0;x\x07"[..]);
+    save(&index, &facts, &top.join("odd.warp"), &SaveOptions::default()).unwrap();
+    let text = out(&top, &["info", "odd.warp"]);
+    assert!(text.contains(r"\u{1b}[2J") && text.contains(r"\x1b[31m\n"), "{text}");
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
 }
 
 #[test]
