@@ -192,7 +192,7 @@ fn measure_mixes(
     Ok(())
 }
 
-/// What issue 2 asks for over hashbrown and over the flat table.
+/// What is aimed at over hashbrown and over the flat table.
 fn targets_over_rivals(key: &str) -> (Option<Target>, Option<Target>) {
     match key {
         "debian" | "k24" => (Some(Target::AtLeast(6.0)), Some(Target::AtLeast(3.0))),
@@ -213,7 +213,7 @@ fn ratio(
     record.add(key, format!("{}: {what}", tree.title), value, "x", target);
 }
 
-/// Bytes an entry. DESIGN 4's limits are for names of Debian's mean length.
+/// Bytes an entry. The limits are for names of Debian's mean length.
 fn measure_memory(record: &mut Record, tree: &Tree) {
     let namespace = tree.index.namespace();
     let n_entries = namespace.n_entries() as f64;

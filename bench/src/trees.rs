@@ -18,7 +18,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// DESIGN 7's tree of `2^k` entries.
+    /// The synthetic tree of `2^k` entries.
     pub fn synthetic(k: u32, seed: u64) -> Result<Tree> {
         let (namespace, tree) = Synthetic::new(k, seed).build();
         let title = format!("synthetic, 2^{k} entries");

@@ -180,9 +180,9 @@ fn a_table_of_figures_without_a_record_is_seen() {
         "| way | faster |\n|---|---|\n| a | 2.5 x |",
     ] {
         assert_eq!(errors(figures), 1, "{figures}");
-        assert_eq!(errors(&format!("<!-- quoted: DESIGN 7 -->\n{figures}")), 0, "{figures}");
+        assert_eq!(errors(&format!("<!-- quoted: a paper -->\n{figures}")), 0, "{figures}");
         assert_eq!(errors(&format!("<!-- quoted: -->\n{figures}")), 1, "{figures}");
-        assert_eq!(errors(&format!("<!-- quoted: DESIGN 7 -->\ntext\n\n{figures}")), 1, "{figures}");
+        assert_eq!(errors(&format!("<!-- quoted: a paper -->\ntext\n\n{figures}")), 1, "{figures}");
     }
     assert_eq!(errors("| way | M paths/s |\n|---|---|\n| a | 7 <!-- record: r.csv k --> |"), 1);
     assert_eq!(errors("<!-- record: r.txt -->\n| a | 7 |\n<!-- /record -->"), 0);

@@ -15,7 +15,7 @@
 //!
 //! | module | what it gives |
 //! |---|---|
-//! | [`synthetic`] | the tree of DESIGN 7: `2^k` entries, 16 children a directory, names of 4 to 20 bytes |
+//! | [`synthetic`] | a tree of `2^k` entries, 16 children a directory, names of 4 to 20 bytes |
 //! | [`listed`] | a tree from a list of paths, or the paths of any tree |
 //! | [`paths`] | path sets: hits, misses with their errno, through links, in `find` order, of one depth |
 //! | [`links`] | links to add to a tree, so that paths can lead through them |

@@ -1,4 +1,4 @@
-//! The tree of DESIGN 7.
+//! A synthetic tree: `2^k` entries, 16 children a directory, names of 4 to 20 bytes.
 
 use crate::paths::Paths;
 use crate::random;
