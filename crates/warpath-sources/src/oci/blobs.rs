@@ -184,7 +184,7 @@ fn find(members: &HashMap<String, Member>, name: &str) -> Option<(u64, u64)> {
     None
 }
 
-/// A part of a file, read without moving the file's own position.
+/// A part of a file, read without moving the file's own position. Where the file ends before it, that is an error.
 struct Part<'f> {
     file: &'f File,
     offset: u64,
@@ -196,6 +196,10 @@ impl Read for Part<'_> {
         let length =
             usize::try_from(self.end.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(buffer.len());
         let n_bytes = self.file.read_at(&mut buffer[..length], self.offset)?;
+        if n_bytes == 0 && length > 0 {
+            let reason = "the archive is cut off: it ends within this member";
+            return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, reason));
+        }
         self.offset += n_bytes as u64;
         Ok(n_bytes)
     }

@@ -50,7 +50,9 @@ pub fn read_oci(
             "this is no image: it holds neither `index.json` (OCI) nor `manifest.json` (docker save)";
         return Err(SourceError::malformed(path, reason));
     };
-    let total: u64 = layers.iter().map(|layer| blobs.size(&layer.name).unwrap_or(0)).sum();
+    let sizes = layers.iter().filter_map(|layer| blobs.size(&layer.name));
+    // An archive may claim any size for what it holds.
+    let total = sizes.fold(0, u64::saturating_add);
     let mut meter = Meter::new(options.on_progress, Some(total));
     let mut tree = Tree::new(tar::RULES).exclude(options.exclude);
     for layer in layers {

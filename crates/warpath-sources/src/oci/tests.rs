@@ -153,6 +153,36 @@ fn archives_of_docker_save() {
     assert!(read(&path, Some("b"), None).unwrap_err().contains("a:1, a:2"));
 }
 
+/// A layer of nearly 2^63 bytes, by its header, that is listed three times.
+#[test]
+fn sizes_that_no_file_has_are_an_error() {
+    let manifest = br#"[{"RepoTags":["a:1"],"Layers":["l","l","l"]}]"#;
+    let mut bytes = Members::new().add("manifest.json", EntryType::Regular, "", manifest).bytes();
+    bytes.truncate(1024);
+    let mut header = ::tar::Header::new_gnu();
+    header.set_path("l").unwrap();
+    header.set_size((1 << 63) - 4096);
+    header.set_cksum();
+    bytes.extend_from_slice(header.as_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), "saved.tar", &bytes);
+    assert!(read(&path, None, None).is_err());
+}
+
+/// Right behind a layer's header, where its content would be no archive's but nothing at all.
+#[test]
+fn an_archive_that_is_cut_off_is_an_error() {
+    let manifest = br#"[{"RepoTags":["a:1"],"Layers":["l"]}]"#;
+    let members = Members::new().add("manifest.json", EntryType::Regular, "", manifest);
+    let bytes = members.add("l", EntryType::Regular, "", &layers()[0]).bytes();
+    let folder = tempfile::tempdir().unwrap();
+    for end in [1536, 1536 + 512, 1536 + 700] {
+        let path = written(folder.path(), "saved.tar", &bytes[..end]);
+        let error = read(&path, None, None).unwrap_err();
+        assert!(error.contains("cut off"), "{end}: {error}");
+    }
+}
+
 #[test]
 fn a_folder_gives_away_nothing_that_lies_outside() {
     let folder = tempfile::tempdir().unwrap();

@@ -120,7 +120,7 @@ fn no_member(name: &Path, is_first: bool, error: std::io::Error) -> SourceError 
     if is_first && error.kind() == ErrorKind::Other {
         return SourceError::malformed(
             name,
-            "this is no tar archive (plain, gzip, zstd or LZ4), or its first header is damaged",
+            "this is no tar archive (plain, gzip, zstd or LZ4), or its beginning is damaged",
         );
     }
     SourceError::io(name)(error)

@@ -138,7 +138,7 @@ fn damage_is_an_error() {
     assert!(read(&bytes[..515]).is_err());
     let mut flipped = bytes.clone();
     flipped[3] ^= 1;
-    let reason = "this is no tar archive (plain, gzip, zstd or LZ4), or its first header is damaged";
+    let reason = "this is no tar archive (plain, gzip, zstd or LZ4), or its beginning is damaged";
     assert_eq!(read(&flipped).unwrap_err().to_string(), format!("x.tar: {reason}"));
     assert_eq!(read(&[b'x'; 1024]).unwrap_err().to_string(), format!("x.tar: {reason}"));
     flipped[3] ^= 1;
