@@ -104,6 +104,7 @@ fn cuda_lines() -> Vec<String> {
     };
     match warpath_engine_cuda::gpus() {
         Ok(gpus) => gpus.iter().map(line).collect(),
+        Err(EngineError::Unavailable { reason, .. }) => vec![format!("cuda\tnot available: {reason}")],
         Err(error) => vec![format!("cuda\t{error}")],
     }
 }
