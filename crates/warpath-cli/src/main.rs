@@ -7,6 +7,7 @@
 mod args;
 mod bench;
 mod cmd;
+mod defects;
 mod engines;
 mod input;
 mod lookup;
@@ -26,7 +27,19 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(told) => return say(&told),
     };
-    let ran = match args.command {
+    defects::note_panics();
+    let ran = defects::caught(|| run(args.command)).unwrap_or_else(|defect| Err(anyhow::Error::msg(defect)));
+    match ran {
+        Ok(code) => code,
+        Err(error) => {
+            tell(format_args!("{}", one_line(&format!("{error:#}"))));
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Lookup(args) => lookup::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Index(args) => cmd::index::run(&args),
@@ -40,13 +53,6 @@ fn main() -> ExitCode {
         Command::Engines => {
             cmd::print(engines::list().as_bytes());
             Ok(ExitCode::SUCCESS)
-        }
-    };
-    match ran {
-        Ok(code) => code,
-        Err(error) => {
-            tell(format_args!("{}", one_line(&format!("{error:#}"))));
-            ExitCode::from(COULD_NOT_RUN)
         }
     }
 }
