@@ -1,6 +1,7 @@
 //! What columns of lists and tables mean.
 
 use crate::tree::{Kind, Record};
+use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
 use warpath_core::Attributes;
@@ -40,6 +41,26 @@ pub enum Column {
     "`{0}` is no column: use path, type, size, mtime, inode, device, links, target, mode, uid, gid, or skip for one that is not to be read"
 )]
 pub struct UnknownColumn(String);
+
+impl fmt::Display for Column {
+    /// The name that [`Column::from_str`] reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Column::Path => "path",
+            Column::Type => "type",
+            Column::Size => "size",
+            Column::Mtime => "mtime",
+            Column::Inode => "inode",
+            Column::Device => "device",
+            Column::Links => "links",
+            Column::Target => "target",
+            Column::Mode => "mode",
+            Column::Uid => "uid",
+            Column::Gid => "gid",
+            Column::Skip => "skip",
+        })
+    }
+}
 
 impl FromStr for Column {
     type Err = UnknownColumn;
@@ -94,10 +115,11 @@ pub struct TableColumns {
 
 /// A table without the column that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("there is no column `{wanted}`; there are: {there_are}")]
+#[error("there is no column `{wanted}`; there are: {there_are}{advice}")]
 pub struct NoSuchColumn {
     wanted: String,
     there_are: String,
+    advice: &'static str,
 }
 
 impl TableColumns {
@@ -106,11 +128,15 @@ impl TableColumns {
     /// # Errors
     /// When a named column, or any for the path, is missing.
     pub fn resolve(&self, header: &[String]) -> Result<Vec<Column>, NoSuchColumn> {
-        let missing = |wanted: &str| NoSuchColumn { wanted: wanted.to_owned(), there_are: header.join(", ") };
+        let missing = |wanted: &str, advice| NoSuchColumn {
+            wanted: wanted.to_owned(),
+            there_are: header.join(", "),
+            advice,
+        };
         let mut columns = vec![Column::Skip; header.len()];
         for (column, name) in &self.named {
             let number = header.iter().position(|other| other == name).or_else(|| name.parse().ok());
-            let slot = number.and_then(|number| columns.get_mut(number)).ok_or_else(|| missing(name))?;
+            let slot = number.and_then(|number| columns.get_mut(number)).ok_or_else(|| missing(name, ""))?;
             *slot = *column;
         }
         for (column, aliases) in ALIASES {
@@ -127,7 +153,11 @@ impl TableColumns {
                 }
             }
         }
-        if columns.contains(&Column::Path) { Ok(columns) } else { Err(missing("path")) }
+        if columns.contains(&Column::Path) {
+            Ok(columns)
+        } else {
+            Err(missing("path", "; name it as path=COLUMN"))
+        }
     }
 }
 
@@ -137,7 +167,7 @@ fn simplified(name: &str) -> String {
 
 /// A field that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("column {column:?} holds `{value}`")]
+#[error("column {column} holds `{value}`")]
 pub(crate) struct BadField {
     column: Column,
     value: String,
@@ -306,6 +336,16 @@ mod tests {
         let columns = TableColumns { named: vec![(Column::Path, "url".into())], only_these: false };
         let error = columns.resolve(&header).unwrap_err().to_string();
         assert_eq!(error, "there is no column `url`; there are: Bucket, Key, Size, LastModifiedDate");
-        assert!(TableColumns::default().resolve(&["a".into()]).is_err());
+        let error = TableColumns::default().resolve(&["a".into()]).unwrap_err().to_string();
+        assert_eq!(error, "there is no column `path`; there are: a; name it as path=COLUMN");
+    }
+
+    #[test]
+    fn columns_are_told_by_the_names_that_are_read() {
+        for (column, _) in ALIASES.into_iter().chain([(Column::Skip, &[][..])]) {
+            assert_eq!(column.to_string().parse(), Ok(column));
+        }
+        let error = Fields::default().set(Column::Inode, b"7x").unwrap_err().to_string();
+        assert_eq!(error, "column inode holds `7x`");
     }
 }

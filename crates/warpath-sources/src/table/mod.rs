@@ -105,9 +105,7 @@ fn read(
 }
 
 fn resolve(path: &Path, columns: &TableColumns, header: &[String]) -> Result<Vec<Column>, SourceError> {
-    columns.resolve(header).map_err(|error: NoSuchColumn| {
-        SourceError::malformed(path, format!("{error}; name it as path=COLUMN"))
-    })
+    columns.resolve(header).map_err(|error: NoSuchColumn| SourceError::malformed(path, error.to_string()))
 }
 
 /// Puts the rows of a table into a tree.
