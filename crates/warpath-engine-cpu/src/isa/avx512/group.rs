@@ -1,5 +1,5 @@
 //! Eight keys at once. The first 128 bytes of each path are multiplied without a branch, whatever its length, since a branch on
-//! the length of a random path is mispredicted; then the eight paths' sums are added up and finished together, a path a lane.
+//! the length of a random path is mispredicted; then the eight paths' sums are added up and finished together, a path an element.
 
 use super::{Avx512, LANE_WORDS, products};
 use crate::block::Query;
@@ -199,7 +199,7 @@ unsafe fn fold(a: Lanes, b: Lanes) -> Lanes {
     both
 }
 
-/// The keys of these sums, a path a lane in the order 0, 4, 1, 5, 2, 6, 3, 7, and their home lines.
+/// The keys of these sums, a path an element in the order 0, 4, 1, 5, 2, 6, 3, 7, and their home lines.
 #[inline(always)]
 unsafe fn finish(query: &Query<'_>, sums: Lanes, asked: &mut [Asked; GROUP]) {
     // SAFETY: the caller has the features; a group of questions is two vectors.
