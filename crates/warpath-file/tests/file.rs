@@ -273,8 +273,42 @@ fn links_stay_and_odd_targets_are_refused() {
         let error = save(&index(), &Facts::new(), odd, &SaveOptions::default()).unwrap_err();
         assert!(error.to_string().contains("no regular file"), "{error}");
     }
-    let nowhere = folder.path().join("no/such/place.warp");
-    assert!(save(&index(), &Facts::new(), &nowhere, &SaveOptions::default()).is_err());
+}
+
+#[test]
+fn a_link_to_nothing_is_followed_and_the_file_made_there() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let top = folder.path();
+    let save_to = |name: &str| save(&index(), &Facts::new(), &top.join(name), &SaveOptions::default());
+    std::fs::create_dir(top.join("d")).unwrap();
+    symlink("d/first", top.join("link.warp")).unwrap();
+    symlink("../second.warp", top.join("d/first")).unwrap();
+    save_to("link.warp").unwrap();
+    for link in ["link.warp", "d/first"] {
+        assert!(top.join(link).symlink_metadata().unwrap().is_symlink(), "{link}");
+    }
+    assert!(top.join("second.warp").symlink_metadata().unwrap().is_file());
+    verify(&top.join("link.warp")).unwrap();
+    // As `open` would say.
+    symlink("round", top.join("round")).unwrap();
+    symlink("no/such/folder/x.warp", top.join("astray")).unwrap();
+    assert!(save_to("round").unwrap_err().to_string().contains("Too many levels of symbolic links"));
+    assert!(save_to("astray").unwrap_err().to_string().contains("No such file or directory"));
+}
+
+#[test]
+fn errors_name_the_file_as_the_caller_did_and_once() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    symlink("no/such/folder/x.warp", folder.path().join("link.warp")).unwrap();
+    for name in ["no/such/place.warp", "link.warp"] {
+        let path = folder.path().join(name);
+        let error = save(&index(), &Facts::new(), &path, &SaveOptions::default()).unwrap_err();
+        let expected =
+            format!("making a file beside {}: No such file or directory (os error 2)", path.display());
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]
