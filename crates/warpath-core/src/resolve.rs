@@ -193,7 +193,7 @@ pub fn dir_record<'a>(tables: &TablesView<'a>, inode: InodeId) -> Option<&'a Dir
 
 /// The record of a symbolic link, as the plan sees it; `None` for what is no link.
 #[inline]
-fn link_record<'a>(
+pub fn link_record<'a>(
     tables: &TablesView<'a>,
     plan: Option<&'a Plan>,
     inode: InodeId,

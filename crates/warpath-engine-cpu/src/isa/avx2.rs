@@ -15,6 +15,7 @@ pub(crate) struct Avx2;
 ///
 /// # Safety
 /// The CPU has AVX2 and BMI2.
+#[inline(never)]
 #[target_feature(enable = "avx2,bmi2,popcnt,lzcnt")]
 pub(crate) unsafe fn run<J: Job>(job: J) {
     // SAFETY: the instruction set is the caller's duty.
@@ -108,6 +109,12 @@ impl Vectors for Avx2 {
             }
             Marks::new(slashes, dots, nuls)
         }
+    }
+
+    #[inline(always)]
+    unsafe fn run_apart<J: Job>(job: J) {
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe { run(job) }
     }
 
     #[inline(always)]

@@ -60,6 +60,12 @@ pub(crate) trait Vectors: Copy {
     /// The CPU has the instruction set.
     unsafe fn marks(path: &[u8]) -> Marks;
 
+    /// Does a job in a function of its own, with the instruction set: the loops around it keep the registers for themselves.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set.
+    unsafe fn run_apart<J: Job>(job: J);
+
     /// Asks for the line of this address to be brought into the cache, if there is one.
     fn prefetch(line: *const u8);
 }

@@ -14,6 +14,7 @@ pub(crate) struct Neon;
 ///
 /// # Safety
 /// The CPU has NEON.
+#[inline(never)]
 #[target_feature(enable = "neon")]
 pub(crate) unsafe fn run<J: Job>(job: J) {
     // SAFETY: the instruction set is the caller's duty.
@@ -63,6 +64,12 @@ impl Vectors for Neon {
     unsafe fn marks(path: &[u8]) -> Marks {
         // SAFETY: portable code needs no feature.
         unsafe { Portable::marks(path) }
+    }
+
+    #[inline(always)]
+    unsafe fn run_apart<J: Job>(job: J) {
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe { run(job) }
     }
 
     #[inline(always)]

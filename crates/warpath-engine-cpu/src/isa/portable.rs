@@ -1,6 +1,6 @@
 //! Plain Rust: what the vector code must agree with.
 
-use super::{Marks, Vectors};
+use super::{Job, Marks, Vectors};
 use crate::probes::Asked;
 use warpath_core::hash::HashKey;
 use warpath_core::layout::{KEY_LANE_WORDS, KIND_MASK, Slot};
@@ -42,6 +42,12 @@ impl Vectors for Portable {
             nuls |= u128::from(byte == 0) << i;
         }
         Marks::new(slashes, dots, nuls)
+    }
+
+    #[inline(never)]
+    unsafe fn run_apart<J: Job>(job: J) {
+        // SAFETY: plain Rust runs everywhere.
+        unsafe { job.run::<Portable>() }
     }
 
     #[inline(always)]

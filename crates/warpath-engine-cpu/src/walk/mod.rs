@@ -3,11 +3,12 @@
 //! What exists is a prefix: when a prefix of a path is an entry's canonical path, so are all shorter ones, and they are directories.
 //! So the longest prefix that exists is found by bisection: first the whole path's parent, then halves. Most misses lack only their last
 //! component, so parents are asked for, and most outcomes written, before a task is made of what is left (`parents`). If the prefix is a directory, the component behind it is missing; if it is a symbolic link, the walk jumps
-//! to where that leads and goes on with the rest. Each round asks one prefix of every path that is underway; then the paths are sorted
+//! to where that leads (`links` reads it ahead) and goes on with the rest. Each round asks one prefix of every path that is underway; then the paths are sorted
 //! by what was found, so that each kind is dealt with in a loop of its own, without branches that nobody can predict.
 //!
 //! Paths with `.`, `..`, `//` or NUL, and tables with a rename that is not re-keyed, are left to [`resolve::walk`].
 
+mod links;
 mod parents;
 mod task;
 
@@ -15,6 +16,7 @@ use crate::block::{Block, Numbers, Query};
 use crate::isa::Vectors;
 use crate::probes::{Answer, Piece, Probes, Questions};
 use crate::source::Source;
+use links::Links;
 use task::{Begun, Task};
 use warpath_core::{OutcomesMut, layout, resolve};
 
@@ -60,15 +62,18 @@ pub(crate) unsafe fn run<'p, V: Vectors, S: Source, const N: usize>(
         // Each has asked for its parent, and the answers are there; if one has not, they all ask again.
         let n_asked = left.asked.as_slice().len();
         if tasks.underway.as_slice().len() == n_asked {
-            tasks.advance(query, probes.answers(), out);
+            // SAFETY: as above.
+            unsafe { tasks.advance::<V>(query, probes.answers(), out) };
         }
         // SAFETY: as above.
         unsafe { tasks.begin::<V, S>(query, block, numbers, left.unasked.as_slice(), n_asked, out) };
         while !tasks.underway.as_slice().is_empty() {
             let mut prefixes = Prefixes { tasks: &tasks.tasks, underway: tasks.underway.as_slice() };
             // SAFETY: as above.
-            unsafe { probes.run::<V, _>(query, &mut prefixes) };
-            tasks.advance(query, probes.answers(), out);
+            unsafe {
+                probes.run::<V, _>(query, &mut prefixes);
+                tasks.advance::<V>(query, probes.answers(), out);
+            }
         }
     }
 }
@@ -104,11 +109,22 @@ impl<'p, const N: usize> Tasks<'p, N> {
     }
 
     /// Takes in the answers of a round: writes the outcomes of paths that are through; the others choose their next prefix.
+    ///
+    /// # Safety
+    /// The CPU has `V`'s instruction set.
     #[inline(always)]
-    fn advance(&mut self, query: &Query<'_>, answers: &[Answer; N], out: &mut OutcomesMut<'_>) {
+    unsafe fn advance<V: Vectors>(
+        &mut self,
+        query: &Query<'_>,
+        answers: &[Answer; N],
+        out: &mut OutcomesMut<'_>,
+    ) {
         let Tasks { tasks, underway, next, found } = self;
         next.clear();
         found.sort(&answers[..underway.as_slice().len()]);
+        let links = Links { query, answers: &answers[..], places: found.of(LINK) };
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe { V::run_apart(links) };
         for kind in [MISSING, DIRECTORY, LINK, FILE] {
             for &place in found.of(kind) {
                 let Some(&number) = underway.as_slice().get(usize::from(place)) else { continue };

@@ -17,6 +17,7 @@ pub(crate) struct Avx512;
 ///
 /// # Safety
 /// The CPU has AVX-512 F, BW and DQ, and BMI2.
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,bmi2,popcnt,lzcnt")]
 pub(crate) unsafe fn run<J: Job>(job: J) {
     // SAFETY: the instruction set is the caller's duty.
@@ -92,6 +93,12 @@ impl Vectors for Avx512 {
                 wide(equal_bytes(first, 0) & low, equal_bytes(second, 0) & high),
             )
         }
+    }
+
+    #[inline(always)]
+    unsafe fn run_apart<J: Job>(job: J) {
+        // SAFETY: the instruction set is the caller's duty.
+        unsafe { run(job) }
     }
 
     #[inline(always)]
