@@ -95,7 +95,7 @@ DEVICE u64 unit_at(u64 at, unsigned n) {
 }
 
 // Takes the last name of an absolute path, and the slash before it, off its length and its sums: what is left is the directory's. False where
-// there is none, or the name is none of a plain path; then both are anything.
+// there is none, the name is none of a plain path, or a NUL comes before the slash: keys are padded with NULs. Then both are anything.
 DEVICE bool take_last_name(const HashKey& key, u64 begin, unsigned& length, Sums& sums) {
     unsigned slash = 0, nul = 0;
     for (unsigned u = (length - 1) / UNIT_BYTES;; u--) {
@@ -121,7 +121,7 @@ DEVICE bool take_last_name(const HashKey& key, u64 begin, unsigned& length, Sums
     unsigned n = length - slash - 1;
     bool dots = n <= 2 && (unit_at(begin + length - 1, 1) & 0xFF) == '.' && (unit_at(begin + slash + 1, 1) & 0xFF) == '.';
     length = slash;
-    return nul == 0 && n != 0 && n <= MAX_NAME && !dots && slash != 0;
+    return nul == 0 && n != 0 && n <= MAX_NAME && !dots && slash != 0 && (unit_at(begin + slash - 1, 1) & 0xFF) != 0;
 }
 
 // What a missing name gives in the place of this entry, to be walked where it is a link.

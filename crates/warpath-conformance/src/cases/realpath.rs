@@ -148,6 +148,12 @@ fn invalid() -> Draft {
         ("nul-after-missing-then-up", r"/nonexistent/x\x00/.."),
         ("nul-after-file", r"/file\x00"),
         ("nul-after-file-and-slash", r"/file/\x00"),
+        ("nul-after-file-then-missing", r"/file\x00/x"),
+        ("nul-after-directory", r"/d\x00"),
+        ("nul-after-directory-then-missing", r"/d\x00/x"),
+        ("nul-after-directory-then-file", r"/d\x00/f"),
+        ("nuls-to-the-unit-after-directory-then-missing", r"/d{\x00*6}/x"),
+        ("nul-after-link-then-missing", r"/l\x00/x"),
         ("nul-at-the-start", r"\x00/file"),
         ("nul-in-a-long-path", r"\x00{x/*2100}"),
         ("nul-at-the-end-of-a-long-path", r"{x/*2100}\x00"),
@@ -163,7 +169,7 @@ fn invalid() -> Draft {
         fails("no-text-after-missing-then-up", r"/nonexistent/\xed\xbf\xbf/..", NotFound),
         ok("no-text-that-exists", r"/\xfe\xff/\xed\xbf\xbf", r"\xfe\xff/\xed\xbf\xbf"),
     ]);
-    draft("invalid", r"file \xfe\xff/\xed\xbf\xbf", cases)
+    draft("invalid", r"file d/f l->d \xfe\xff/\xed\xbf\xbf", cases)
 }
 
 /// A directory that could not be read: its own inode is known, what is below it is not.
