@@ -147,7 +147,7 @@ fn measure_rivals(
             table("hashbrown", &map, random, size, 2, false),
         ],
     );
-    rows(record, &format!("{key}.walk.1"), "random paths, one thread", &laps);
+    rows(record, &format!("{key}.walk.1"), "the walk, one thread", &laps);
     let target = (key == "k24").then_some(Target::AtLeast(2.0));
     let figure = format!("{key}.walk.1.over_hashbrown");
     ratio(record, &figure, tree, "walk only over hashbrown", (&laps[0], &laps[1]), target);
