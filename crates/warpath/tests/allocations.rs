@@ -36,6 +36,11 @@ fn allocated<T>(work: impl FnOnce() -> T) -> (usize, usize) {
     (after.0 - before.0, after.1 - before.1)
 }
 
+/// The least of several calls, so that what a thread makes once, when work first comes to it, does not count.
+fn least_allocated<T>(work: impl Fn() -> T) -> (usize, usize) {
+    (0..20).map(|_| allocated(&work)).min_by_key(|(_, n_bytes)| *n_bytes).unwrap()
+}
+
 // One test, so that no other allocates meanwhile.
 #[test]
 fn a_batch_allocates_its_two_columns_and_a_path_nothing() {
@@ -53,9 +58,7 @@ fn a_batch_allocates_its_two_columns_and_a_path_nothing() {
             offsets.push(bytes.len() as u32);
         }
         let resolve = || fs.resolve(PathBatch::new(&bytes, &offsets).unwrap(), &Options::default()).unwrap();
-        // The first one starts threads.
-        resolve();
-        let (n_times, n_bytes) = allocated(resolve);
+        let (n_times, n_bytes) = least_allocated(resolve);
         assert!(
             n_bytes >= 5 * n && n_bytes <= 5 * n + 4096,
             "{n} paths: {n_bytes} bytes in {n_times} pieces"
@@ -81,7 +84,7 @@ fn an_arrow_column_allocates_two_columns(fs: &GpuFilesystem) {
         let large = LargeStringArray::from_iter_values(paths(n_names));
         let flat: [&dyn arrow_array::Array; 2] = [&small, &large];
         for column in flat {
-            let (n_times, n_bytes) = allocated(|| fs.resolve_arrow(column, &Options::default()).unwrap());
+            let (n_times, n_bytes) = least_allocated(|| fs.resolve_arrow(column, &Options::default()).unwrap());
             let columns = 5 * n + bits;
             assert!(
                 n_bytes >= columns && n_bytes <= columns + 4096,
