@@ -84,7 +84,8 @@ fn an_arrow_column_allocates_two_columns(fs: &GpuFilesystem) {
         let large = LargeStringArray::from_iter_values(paths(n_names));
         let flat: [&dyn arrow_array::Array; 2] = [&small, &large];
         for column in flat {
-            let (n_times, n_bytes) = least_allocated(|| fs.resolve_arrow(column, &Options::default()).unwrap());
+            let (n_times, n_bytes) =
+                least_allocated(|| fs.resolve_arrow(column, &Options::default()).unwrap());
             let columns = 5 * n + bits;
             assert!(
                 n_bytes >= columns && n_bytes <= columns + 4096,
