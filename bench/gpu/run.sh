@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
 # The GPU table in one command, on a machine with an NVIDIA GPU and CuPy that has no toolchain: under a minute.
-# usage: bench/gpu/run.sh OUT   beside the binaries `warpath` and `warpath-bench`, built with
-#   cargo build --release -p warpath-cli -p warpath-bench --features warpath-bench/gpu
+# usage: bench/gpu/run.sh OUT   builds `warpath` and `warpath-bench`, unless they lie beside it (for a machine without Rust)
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-mkdir -p "$1"
+mkdir -p "${1:?usage: $0 OUT}"
 out=$(cd "$1" && pwd)
+bin=$here
+if [ ! -x "$here/warpath-bench" ]; then
+    cd "$here/../.." || exit 1
+    cargo build --release -p warpath-cli -p warpath-bench --features warpath-bench/gpu || exit 1
+    bin=$(cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
+fi
 [ -e "$here/commit" ] && WARPATH_COMMIT=$(cat "$here/commit") && export WARPATH_COMMIT
 keys=$(mktemp -d -p /dev/shm)
 trap 'rm -rf "$keys"' EXIT
@@ -26,10 +31,10 @@ if [ -n "$nvrtc" ]; then
 fi
 echo "# $(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader | head -1), $(nproc) cores, commit ${WARPATH_COMMIT:-unknown}, NVRTC ${nvrtc:-none}"
 k=${K:-24}
-run peers-gpu 60 "$here/warpath-bench" peers gpu --tree "k$k" --rounds 9 --export "$keys" --record "$out"
+run peers-gpu 60 "$bin/warpath-bench" peers gpu --tree "k$k" --rounds 9 --export "$keys" --record "$out"
 if ! grep -q 'flash-map.*device' "$out/peers-gpu.txt"; then
-    run peers-gpu-without-flash-map 40 "$here/warpath-bench" peers gpu --tree "k$k" --rounds 9 --no-flash-map --record "$out"
+    run peers-gpu-without-flash-map 40 "$bin/warpath-bench" peers gpu --tree "k$k" --rounds 9 --no-flash-map --record "$out"
 fi
 run cupy 40 python3 "$here/cupy_peers.py" "$keys"
-run bench 60 "$here/warpath" bench --engine all --k "$k" --seconds 0.1 --csv "$out/bench.csv" --html "$out/bench.html"
+run bench 60 "$bin/warpath" bench --engine all --k "$k" --seconds 0.1 --csv "$out/bench.csv" --html "$out/bench.html"
 exit $status
