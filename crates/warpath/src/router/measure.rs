@@ -114,7 +114,7 @@ impl Bench<'_> {
         let batch = paths.as_batch().slice(first..first + n_paths);
         let out = self.outcomes.as_mut().split_at(n_paths).0;
         let begin = Instant::now();
-        self.router.seats[seat].run(self.tables, self.plan, &batch, out)?;
+        self.router.seats[seat].load().run(self.tables, self.plan, &batch, out)?;
         Ok(begin.elapsed().as_nanos() as f64)
     }
 }

@@ -394,11 +394,11 @@ impl Router {
         let mut first_error = None;
         for paused in [false, true] {
             for seat in (chosen..self.seats.len()).chain(0..chosen) {
-                let Some(result) = self.seats[seat].run_if(paused, tables, plan, batch, out.reborrow())
-                else {
+                let loaded = self.seats[seat].load();
+                if loaded.pause().is_some() != paused {
                     continue;
-                };
-                match result {
+                }
+                match loaded.run(tables, plan, batch, out.reborrow()) {
                     Ok(()) => return Ok(Answered { as_chosen: first_error.is_none() && seat == chosen }),
                     Err(error) => first_error = first_error.or(Some(error)),
                 }

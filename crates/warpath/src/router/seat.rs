@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use crate::device::Candidate;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,11 +40,10 @@ struct Failed {
     error: EngineError,
 }
 
-impl State {
-    fn pause(&self) -> Option<&EngineError> {
-        let failed = self.failed.as_ref()?;
-        (Instant::now() < failed.until).then_some(&failed.error)
-    }
+/// A seat as it is for one batch.
+pub(crate) struct Loaded<'s> {
+    seat: &'s Seat,
+    state: Guard<Arc<State>>,
 }
 
 impl Seat {
@@ -79,72 +78,19 @@ impl Seat {
         }
     }
 
+    #[inline]
+    pub fn load(&self) -> Loaded<'_> {
+        Loaded { seat: self, state: self.state.load() }
+    }
+
     /// Why the engine is left alone at present.
     pub fn pause(&self) -> Option<EngineError> {
-        self.state.load().pause().cloned()
+        self.load().pause().cloned()
     }
 
     /// Makes the engine where there is none.
     pub fn open(&self) -> Result<(), EngineError> {
         self.engine().map(|_| ())
-    }
-
-    /// Resolves a batch on this engine. A panic in it is an error like others.
-    pub fn run(
-        &self,
-        tables: &Tables,
-        plan: &Plan,
-        batch: &PathBatch<'_>,
-        out: OutcomesMut<'_>,
-    ) -> Result<(), EngineError> {
-        self.run_in(&self.state.load(), tables, plan, batch, out)
-    }
-
-    /// The same, if the engine is left alone at present just as `paused` says.
-    #[inline]
-    pub fn run_if(
-        &self,
-        paused: bool,
-        tables: &Tables,
-        plan: &Plan,
-        batch: &PathBatch<'_>,
-        out: OutcomesMut<'_>,
-    ) -> Option<Result<(), EngineError>> {
-        let state = self.state.load();
-        (state.pause().is_some() == paused).then(|| self.run_in(&state, tables, plan, batch, out))
-    }
-
-    #[inline]
-    fn run_in(
-        &self,
-        state: &State,
-        tables: &Tables,
-        plan: &Plan,
-        batch: &PathBatch<'_>,
-        out: OutcomesMut<'_>,
-    ) -> Result<(), EngineError> {
-        let made;
-        let engine = match &state.engine {
-            Some(engine) => engine,
-            None => {
-                made = self.engine()?;
-                &made
-            }
-        };
-        let result = catch_unwind(AssertUnwindSafe(|| engine.resolve(tables, plan, batch, out)));
-        match result {
-            Ok(Ok(())) => {
-                if state.n_failures > 0 {
-                    self.recovered();
-                }
-                Ok(())
-            }
-            Ok(Err(error)) => Err(self.failed(error)),
-            Err(panic) => {
-                let reason = format!("it panicked: {}", panic_text(&*panic));
-                Err(self.failed(EngineError::Failed { engine: engine.info().name, reason }))
-            }
-        }
     }
 
     fn engine(&self) -> Result<Arc<dyn Engine>, EngineError> {
@@ -191,6 +137,47 @@ impl Seat {
         });
         tracing::warn!(engine = self.name(), %error, "an engine failed a batch");
         error
+    }
+}
+
+impl Loaded<'_> {
+    /// Why the engine is left alone at present.
+    pub fn pause(&self) -> Option<&EngineError> {
+        let failed = self.state.failed.as_ref()?;
+        (Instant::now() < failed.until).then_some(&failed.error)
+    }
+
+    /// Resolves a batch on the engine. A panic in it is an error like others.
+    #[inline]
+    pub fn run(
+        &self,
+        tables: &Tables,
+        plan: &Plan,
+        batch: &PathBatch<'_>,
+        out: OutcomesMut<'_>,
+    ) -> Result<(), EngineError> {
+        let made;
+        let engine = match &self.state.engine {
+            Some(engine) => engine,
+            None => {
+                made = self.seat.engine()?;
+                &made
+            }
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| engine.resolve(tables, plan, batch, out)));
+        match result {
+            Ok(Ok(())) => {
+                if self.state.n_failures > 0 {
+                    self.seat.recovered();
+                }
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.seat.failed(error)),
+            Err(panic) => {
+                let reason = format!("it panicked: {}", panic_text(&*panic));
+                Err(self.seat.failed(EngineError::Failed { engine: engine.info().name, reason }))
+            }
+        }
     }
 }
 
