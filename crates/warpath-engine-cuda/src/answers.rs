@@ -44,33 +44,38 @@ impl Columns {
     }
 }
 
-/// The answers of a chunk on their way back.
+/// One chunk at a time on its way to the device and back: the stream that its work is in, and its answers.
 #[derive(Debug)]
-struct Answers {
+pub(crate) struct InFlight {
+    pub stream: Stream,
+    /// Paths of a chunk at most.
     n_paths: usize,
     /// Inodes and statuses, where they are copied.
     on_device: Option<(DeviceBuffer, DeviceBuffer)>,
     /// Inodes, then statuses; made when they are first needed.
     stage: Option<HostBuffer>,
+    /// The chunk's paths, until it is collected.
+    range: Option<Range<usize>>,
 }
 
-impl Answers {
-    /// For chunks of up to `n_paths`, written to host memory by the kernels.
-    pub fn written(n_paths: usize) -> Answers {
-        Answers { n_paths, on_device: None, stage: None }
+impl InFlight {
+    /// For chunks of so many paths at most, whose kernels write the answers to host memory.
+    pub fn written(context: &Arc<CudaContext>, n_paths: usize) -> Result<InFlight, EngineError> {
+        Ok(InFlight { stream: Stream::new(context)?, n_paths, on_device: None, stage: None, range: None })
     }
 
-    /// For chunks of up to `n_paths`, copied to host memory.
-    pub fn copied(context: &Arc<CudaContext>, n_paths: usize) -> Result<Answers, EngineError> {
+    /// For chunks of so many paths at most, whose answers are copied from the device.
+    pub fn copied(context: &Arc<CudaContext>, n_paths: usize) -> Result<InFlight, EngineError> {
         let on_device = (DeviceBuffer::new(context, n_paths * 4)?, DeviceBuffer::new(context, n_paths)?);
-        Ok(Answers { n_paths, on_device: Some(on_device), stage: None })
+        Ok(InFlight { on_device: Some(on_device), ..InFlight::written(context, n_paths)? })
     }
 
-    /// Where the kernels are to write inodes and statuses of a chunk: nobody else may have this range of the columns until `finish`.
+    /// Where the kernels write the chunk's inodes and statuses: nobody else may have this range of the columns until the chunk is
+    /// collected or abandoned.
     ///
     /// # Errors
     /// When there is no memory for the stage.
-    pub fn addresses(
+    pub fn answers(
         &mut self,
         context: &Arc<CudaContext>,
         range: &Range<usize>,
@@ -79,29 +84,6 @@ impl Answers {
         match &self.on_device {
             Some((inodes, statuses)) => Ok((inodes.address, statuses.address)),
             None => self.on_host(context, range, columns),
-        }
-    }
-
-    /// Starts the way back, behind the kernels.
-    ///
-    /// # Errors
-    /// When there is no memory for the stage, and the driver's.
-    ///
-    /// # Safety
-    /// As for [`Columns::range`], until the stream is done.
-    pub unsafe fn bring_back(
-        &mut self,
-        context: &Arc<CudaContext>,
-        stream: &Stream,
-        range: &Range<usize>,
-        columns: Columns,
-    ) -> Result<(), EngineError> {
-        let (inodes, statuses) = self.on_host(context, range, columns)?;
-        let Some((from_inodes, from_statuses)) = &self.on_device else { return Ok(()) };
-        // SAFETY: the caller's duty for the columns; the stage is this chunk's. Both ends hold as many paths.
-        unsafe {
-            stream.download(inodes as *mut u8, from_inodes.address, range.len() * 4)?;
-            stream.download(statuses as *mut u8, from_statuses.address, range.len())
         }
     }
 
@@ -123,63 +105,15 @@ impl Answers {
         Ok((inodes, inodes + 4 * self.n_paths as u64))
     }
 
-    /// Ends the way back, after the stream is done.
-    ///
-    /// # Safety
-    /// As for [`Columns::range`].
-    pub unsafe fn finish(&self, range: &Range<usize>, columns: Columns) {
-        if columns.pinned.is_some() {
-            return;
-        }
-        let Some(stage) = &self.stage else { return };
-        // SAFETY: the caller's duty.
-        let (inodes, statuses) = unsafe { columns.range(range) };
-        inodes.copy_from_slice(&stage.as_slice::<u32>()[..range.len()]);
-        statuses.copy_from_slice(&stage.as_slice::<u8>()[self.n_paths * 4..][..range.len()]);
-    }
-}
-
-/// One chunk at a time on its way to the device and back: the stream that its work is in, and its answers.
-#[derive(Debug)]
-pub(crate) struct InFlight {
-    pub stream: Stream,
-    answers: Answers,
-    /// The chunk's paths, until it is collected.
-    range: Option<Range<usize>>,
-}
-
-impl InFlight {
-    /// For chunks of so many paths at most, whose kernels write the answers to host memory.
-    pub fn written(context: &Arc<CudaContext>, n_paths: usize) -> Result<InFlight, EngineError> {
-        Ok(InFlight { stream: Stream::new(context)?, answers: Answers::written(n_paths), range: None })
-    }
-
-    /// For chunks of so many paths at most, whose answers are copied from the device.
-    pub fn copied(context: &Arc<CudaContext>, n_paths: usize) -> Result<InFlight, EngineError> {
-        Ok(InFlight {
-            stream: Stream::new(context)?,
-            answers: Answers::copied(context, n_paths)?,
-            range: None,
-        })
-    }
-
-    /// Where the kernels write the chunk's inodes and statuses: nobody else may have this range of the columns until the chunk is
-    /// collected or abandoned.
-    pub fn answers(
-        &mut self,
-        context: &Arc<CudaContext>,
-        range: &Range<usize>,
-        columns: Columns,
-    ) -> Result<(sys::CUdeviceptr, sys::CUdeviceptr), EngineError> {
-        self.answers.addresses(context, range, columns)
-    }
-
     /// Whether the last chunk, if any, is answered.
     pub fn is_done(&self) -> Result<bool, EngineError> {
         if self.range.is_none() { Ok(true) } else { self.stream.is_done() }
     }
 
     /// Starts the way back of a chunk whose work is in the stream.
+    ///
+    /// # Errors
+    /// When there is no memory for the stage, and the driver's.
     ///
     /// # Safety
     /// As for [`Columns::range`], until the chunk is collected or abandoned.
@@ -189,8 +123,14 @@ impl InFlight {
         range: Range<usize>,
         columns: Columns,
     ) -> Result<(), EngineError> {
-        // SAFETY: the caller's duty.
-        unsafe { self.answers.bring_back(context, &self.stream, &range, columns) }?;
+        let (inodes, statuses) = self.on_host(context, &range, columns)?;
+        if let Some((from_inodes, from_statuses)) = &self.on_device {
+            // SAFETY: the caller's duty for the columns; the stage is this chunk's. Both ends hold as many paths.
+            unsafe {
+                self.stream.download(inodes as *mut u8, from_inodes.address, range.len() * 4)?;
+                self.stream.download(statuses as *mut u8, from_statuses.address, range.len())?;
+            }
+        }
         self.range = Some(range);
         Ok(())
     }
@@ -202,8 +142,14 @@ impl InFlight {
     pub unsafe fn collect(&mut self, columns: Columns) -> Result<Option<Range<usize>>, EngineError> {
         let Some(range) = self.range.take() else { return Ok(None) };
         self.stream.wait()?;
-        // SAFETY: the caller's duty.
-        unsafe { self.answers.finish(&range, columns) };
+        if columns.pinned.is_none()
+            && let Some(stage) = &self.stage
+        {
+            // SAFETY: the caller's duty.
+            let (inodes, statuses) = unsafe { columns.range(&range) };
+            inodes.copy_from_slice(&stage.as_slice::<u32>()[..range.len()]);
+            statuses.copy_from_slice(&stage.as_slice::<u8>()[self.n_paths * 4..][..range.len()]);
+        }
         Ok(Some(range))
     }
 

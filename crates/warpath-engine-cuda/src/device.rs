@@ -447,7 +447,7 @@ impl Large<'_> {
         let (mut sent, shared) = (0, task.ways.any());
         let mut send = || -> Result<(), EngineError> {
             while let Some(range) =
-                task.remaining.take_front(|left| TextBuffers::next_chunk(&task.source, left, sent, shared))
+                task.remaining.take_front(|left| task.source.first_chunk(left, sent, shared))
             {
                 if range.is_empty() {
                     if let Some(one) = task.remaining.take_front(|left| left.start..left.start + 1) {

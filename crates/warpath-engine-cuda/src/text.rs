@@ -77,9 +77,9 @@ impl<'a> Source<'a> {
         &self.batch
     }
 
-    /// The paths at the begin of `left` that go by the copy engine at once: few first and last. `shared`: threads take paths from the
-    /// end meanwhile. Empty where the first one is too long.
-    fn first_chunk(&self, left: &Range<usize>, sent: usize, shared: bool) -> Range<usize> {
+    /// The paths at the begin of `left` that go by the copy engine at once, after `sent` others: few first and last. `shared`: threads
+    /// take paths from the end meanwhile. Empty where the first one is too long.
+    pub fn first_chunk(&self, left: &Range<usize>, sent: usize, shared: bool) -> Range<usize> {
         let (most_paths, most_bytes, share) = match shared {
             true => (SHARED_CHUNK_PATHS, SHARED_CHUNK_BYTES, 2 * IN_FLIGHT),
             false => (CHUNK_PATHS, CHUNK_BYTES, 2),
@@ -148,12 +148,6 @@ impl TextBuffers {
             sets: (0..IN_FLIGHT).map(|_| BufferSet::new(context)).collect::<Result<_, _>>()?,
             next: 0,
         })
-    }
-
-    /// The paths of what is left that are to be sent next, after `sent` others; `shared` with threads or not. Empty where the first
-    /// one is too long to be a path.
-    pub fn next_chunk(source: &Source<'_>, left: &Range<usize>, sent: usize, shared: bool) -> Range<usize> {
-        source.first_chunk(left, sent, shared)
     }
 
     /// Sends a chunk's text, which lies in pinned memory, and has it answered. Waits for the last chunk in its buffers,
