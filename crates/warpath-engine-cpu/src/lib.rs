@@ -20,8 +20,9 @@ mod probes;
 mod source;
 mod walk;
 
-pub use isa::Isa;
+pub use isa::{Isa, prefetch};
 pub use keys::{NO_KEY, keys};
+pub use source::AHEAD;
 
 /// The README's examples, compiled and run.
 #[cfg(doctest)]

@@ -17,8 +17,8 @@ pub(crate) trait Source: Copy {
     unsafe fn ahead(&self, i: usize) -> Option<*const u8>;
 }
 
-/// How far ahead text is asked for. The hardware does so by itself, but not beyond a page of 4 KiB.
-const AHEAD: usize = 2048;
+/// How far ahead text is asked for, in bytes, where all of it is read in order. The hardware does so by itself, but not beyond a page of 4 KiB.
+pub const AHEAD: usize = 2048;
 
 /// Bytes with offsets.
 #[derive(Clone, Copy)]

@@ -119,18 +119,6 @@ fn pointer_attribute<V: bytemuck::Pod>(
     (found == sys::CUresult::CUDA_SUCCESS).then_some(value)
 }
 
-/// Asks for a line to be brought into the cache; any address will do.
-#[inline(always)]
-pub(crate) fn prefetch(at: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: every x86-64 CPU has the instruction, which changes nothing and never faults.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
-}
-
 /// A stream of its own.
 #[derive(Debug)]
 pub(crate) struct Stream {

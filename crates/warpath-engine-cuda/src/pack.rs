@@ -1,9 +1,9 @@
 //! Neighbouring paths that share prefixes, packed: each sends only the units of 8 bytes in which it differs from the one before.
 //! `kernels/unpack.cu` makes them whole again on the device.
 
-use crate::memory::prefetch;
 use warpath_core::PathBatch;
 use warpath_core::batch::Paths;
+use warpath_engine_cpu::{AHEAD, prefetch};
 
 /// Paths of a group, whose first is whole; twin of `WARP`.
 pub(crate) const GROUP: usize = 32;
@@ -12,8 +12,6 @@ const UNIT: usize = 8;
 const LONGEST: usize = 255;
 /// Bytes that are copied at once: as many as most paths send.
 const PIECE: usize = 32;
-/// How far ahead text is asked for. The hardware does so by itself, but not beyond a page of 4 KiB.
-const AHEAD: usize = 2048;
 /// Samples of a batch when it is asked whether neighbours share prefixes.
 const SAMPLES: usize = 64;
 

@@ -116,12 +116,6 @@ impl Vectors for Avx2 {
         // SAFETY: the instruction set is the caller's duty.
         unsafe { run(job) }
     }
-
-    #[inline(always)]
-    fn prefetch(line: *const u8) {
-        // SAFETY: a prefetch of any address is harmless.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
-    }
 }
 
 /// All ones in each byte that is this one.

@@ -67,7 +67,28 @@ pub(crate) trait Vectors: Copy {
     unsafe fn run_apart<J: Job>(job: J);
 
     /// Asks for the line of this address to be brought into the cache, if there is one.
-    fn prefetch(line: *const u8);
+    #[inline(always)]
+    fn prefetch(line: *const u8) {
+        prefetch(line);
+    }
+}
+
+/// Asks for the line of this address to be brought into the cache, if there is one; any address will do. Nothing where the processor's
+/// word for it is not known.
+#[inline(always)]
+pub fn prefetch(line: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 processor has the instruction; a prefetch of any address is harmless.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) line, options(nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = line;
 }
 
 /// Where the slashes of a path are, and whether it may have components that are no names.

@@ -71,10 +71,4 @@ impl Vectors for Neon {
         // SAFETY: the instruction set is the caller's duty.
         unsafe { run(job) }
     }
-
-    #[inline(always)]
-    fn prefetch(line: *const u8) {
-        // SAFETY: a prefetch of any address is harmless.
-        unsafe { std::arch::asm!("prfm pldl1keep, [{}]", in(reg) line, options(nostack, preserves_flags)) }
-    }
 }
