@@ -95,7 +95,7 @@ for part in "${parts[@]}"; do
             ;;
         suite) show 130 suite 150 "$binary" suite "${N_SUITE:-20000}" ;;
         resident) show 14 resident 60 "$binary" resident ;;
-        random) show 8 random 150 "$binary" random "${N_RANDOM:-10000000}" "${RANDOM_SECONDS:-90}" ;;
+        random) show 8 random 150 "$binary" random "${N_RANDOM:-10000000}" "${RANDOM_SECONDS:-130}" ;;
         hostile) show 14 hostile 60 "$binary" hostile 100 ;;
         gpus) show 20 gpus 200 "$binary" gpus ;;
         *) echo "unknown part $part"; status=2 ;;

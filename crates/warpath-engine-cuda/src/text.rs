@@ -12,7 +12,7 @@ use warpath_core::{EngineError, PathBatch};
 
 /// Paths of a chunk at most, and bytes. Between the copies of two chunks the bus rests for some ten microseconds, so chunks are
 /// large: of 24 MiB they reach 94% of the copy rate, of 96 MiB 98%.
-const CHUNK_PATHS: usize = 1 << 20;
+const CHUNK_PATHS: usize = 3 << 19;
 const CHUNK_BYTES: usize = 96 << 20;
 /// The same where threads take paths from the other end: what the copy engine has taken nobody can take over, and at the end all wait
 /// for it.
