@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Tests and measures the CUDA engine on a machine with an NVIDIA GPU, in one run of about five minutes.
 # usage: scripts/device-cuda.sh bundle FOLDER            builds what the run needs and puts it, stripped, into FOLDER
-#        scripts/device-cuda.sh BINARY OUT [PART..]      PART: sanitize bench26 bench20 ncu suite resident random hostile gpus; all but gpus when none is named
+#        scripts/device-cuda.sh BINARY OUT [PART..]      PART: sanitize bench26 bench20 ncu cli suite resident random hostile gpus; all but gpus when none is named
 # BINARY is the example `cuda-device`. The benches' logs go to OUT as they come, the others to OUT/checks.txt when they end, a summary to the standard output. After SECONDS_LEFT (default 420) no part is begun, and
 # one that is under way is ended. sanitize: compute-sanitizer's four tools at once. The tree of bench26 is built beside them, on the CPU.
 set -uo pipefail
 if [ "$1" = bundle ]; then
     cd "$(dirname "$0")/.." || exit 1
-    cargo build --release -p warpath-engine-cuda --example cuda-device || exit 1
+    cargo build --release -p warpath-engine-cuda --example cuda-device && cargo build --release -p warpath-cli || exit 1
     mkdir -p "$2"
     strip -o "$2/cuda-device" "${CARGO_TARGET_DIR:-target}/release/examples/cuda-device"
+    strip -o "$2/warpath" "${CARGO_TARGET_DIR:-target}/release/warpath"
     cp scripts/device-cuda.sh "$2/"
     git rev-parse --short HEAD >"$2/commit"
     exit
@@ -17,7 +18,7 @@ fi
 binary=$1 out=$2
 shift 2
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(sanitize bench26 bench20 ncu suite resident random hostile)
+[ ${#parts[@]} -gt 0 ] || parts=(sanitize bench26 bench20 ncu cli suite resident random hostile)
 mkdir -p "$out"
 logs=$(mktemp -d)
 commit=$(cat "$(dirname "$0")/commit" 2>/dev/null || git rev-parse --short HEAD 2>/dev/null)
@@ -66,6 +67,26 @@ sanitize() {
         grep -E "SUMMARY|Error|paths" "$(log_of $tool)" | head -14
     done
 }
+# The command, beside the binary: what it says of its engines, /usr's paths by each of them, and why not where the driver shows no GPU.
+cli() {
+    local warpath engine paths=$logs/paths
+    warpath=$(dirname "$binary")/warpath
+    "$warpath" engines || return
+    find /usr >"$paths"
+    # A few that are missing, lead through what is no directory, or go up.
+    sed -n '1~50s#$#/nothing/../more#p' "$paths" >>"$paths.odd"
+    cat "$paths.odd" >>"$paths"
+    "$warpath" lookup --root /usr --engine cpu <"$paths" >"$logs/cpu"
+    for engine in cuda cuda:resident; do
+        "$warpath" lookup --root /usr --engine $engine <"$paths" >"$logs/cuda"
+        cmp "$logs/cpu" "$logs/cuda" || return
+        echo "$engine: $(wc -l <"$paths") paths as by cpu, $(grep -c ^OK "$logs/cuda") of them found"
+        head -1 "$paths" | "$warpath" lookup --root /usr --engine $engine || return
+    done
+    CUDA_VISIBLE_DEVICES='' "$warpath" engines | grep cuda
+    CUDA_VISIBLE_DEVICES='' "$warpath" lookup --root /usr --engine cuda <"$paths"
+    [ $? = 2 ] || { echo "without a GPU: not exit code 2"; return 1; }
+}
 # bench26's tree takes half a minute of the CPU: it is begun first, and waits for the gate before it measures.
 gate=$logs/gate early=
 case " ${parts[*]} " in
@@ -92,6 +113,10 @@ for part in "${parts[@]}"; do
                 --metrics lts__ltcfabric2ltc_cycles_active.avg.pct_of_peak_sustained_elapsed,sm__cycles_active.avg.pct_of_peak_sustained_elapsed,dram__bytes_read.sum,dram__bytes_read.sum.per_second,lts__t_sector_hit_rate.pct,smsp__inst_executed.sum,l1tex__data_pipe_lsu_wavefronts.avg.pct_of_peak_sustained_elapsed \
                 "$binary" profile "${NCU_K:-24}" || status=1
             grep -E "paths32|Duration|fabric|Throughput|Hit Rate|hit_rate|dram__|inst_executed|wavefronts|sm__cycles|Achieved Occ" "$(log_of ncu)"
+            ;;
+        cli)
+            cli >"$logs/cli.txt" 2>&1 || { status=1; echo "FAILED: cli"; }
+            { echo "== cli"; cat "$logs/cli.txt"; } | tee -a "$out/checks.txt"
             ;;
         suite) show 130 suite 150 "$binary" suite "${N_SUITE:-20000}" ;;
         resident) show 14 resident 60 "$binary" resident ;;
