@@ -4,7 +4,7 @@ use crate::buffer_set::{BufferSet, Dispatch};
 use crate::chunks::{Chunk, next_chunk};
 use crate::device::Gpu;
 use crate::options::{Variant, WgpuOptions};
-use crate::parts::{Work, too_long};
+use crate::parts::{Work, left_to_host};
 use crate::pipelines::Pipelines;
 use crate::replica::{Replica, window_records};
 use crate::{NAME, failed, stream};
@@ -157,7 +157,7 @@ impl<'a> Iterator for Chunks<'a> {
                 Chunk::Device { paths, bytes } => (paths, bytes),
                 Chunk::Long(path) => {
                     let (mut answer, rest) = out.split_at(1);
-                    answer.set(0, Err(too_long(self.batch.get(path))));
+                    answer.set(0, Err(left_to_host(self.batch.get(path))));
                     (self.at, self.out) = (path + 1, rest);
                     continue;
                 }

@@ -217,7 +217,7 @@ impl TakePart<'_> {
         let words: &[u32] = bytemuck::try_cast_slice(&view).map_err(|error| failed(error.to_string()))?;
         if decode(words, out.inodes, out.statuses) {
             for (i, _) in words.iter().enumerate().filter(|(_, word)| **word == OUTCOME_HOST) {
-                out.set(i, Err(too_long(paths.get(i))));
+                out.set(i, Err(left_to_host(paths.get(i))));
             }
         }
         Ok(())
@@ -236,10 +236,11 @@ fn decode(words: &[u32], inodes: &mut [u32], statuses: &mut [u8]) -> bool {
     any_host
 }
 
-/// The outcome of a path of more than MAX_PATH bytes, which depends on nothing else.
-pub(crate) fn too_long(path: &[u8]) -> LookupError {
-    debug_assert!(path.len() > layout::MAX_PATH as usize);
+/// The outcome of a path of more than MAX_PATH bytes, which depends on nothing else. The kernel leaves no other to the host, but an inode
+/// of damaged tables may look as if it did: then nothing is found.
+pub(crate) fn left_to_host(path: &[u8]) -> LookupError {
     match path.contains(&0) {
+        _ if path.len() <= layout::MAX_PATH as usize => LookupError::NotFound,
         true => LookupError::Invalid,
         false => LookupError::NameTooLong,
     }
@@ -248,6 +249,14 @@ pub(crate) fn too_long(path: &[u8]) -> LookupError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_path_is_left_to_the_host_by_damaged_tables_alone() {
+        let long = [b'x'; 1 + layout::MAX_PATH as usize];
+        assert_eq!(left_to_host(&long), LookupError::NameTooLong);
+        assert_eq!(left_to_host(&[&long[..], b"\0"].concat()), LookupError::Invalid);
+        assert_eq!(left_to_host(b"usr\0"), LookupError::NotFound);
+    }
 
     #[test]
     fn outcomes_are_inodes_or_statuses() {
