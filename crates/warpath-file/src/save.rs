@@ -5,10 +5,11 @@ use crate::format::{Section, head, lay_out};
 use crate::sections::{self, Made};
 use crate::{Facts, FileError};
 use rayon::prelude::*;
+use rustix::fs::OFlags;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use warpath_core::Index;
@@ -19,11 +20,13 @@ use warpath_core::layout::TABLE_STRICT;
 pub struct SaveOptions {
     /// Permissions of the file. The default, 0600, keeps the secret hash key with the owner.
     pub mode: u32,
+    /// The file's user and group, where they are not to be the caller's: only root may give files away.
+    pub owner: Option<(u32, u32)>,
 }
 
 impl Default for SaveOptions {
     fn default() -> SaveOptions {
-        SaveOptions { mode: 0o600 }
+        SaveOptions { mode: 0o600, owner: None }
     }
 }
 
@@ -43,8 +46,9 @@ const SYNCED: usize = 64 << 20;
 /// Links that lead on to another, at most: as the kernel has it.
 const MAX_LINKS: usize = 40;
 
-/// What the temporary file's name ends in.
+/// What the temporary file's name ends in, behind so many letters and digits.
 const PARTIAL: &str = ".partial";
+const RANDOM: usize = 6;
 
 /// Saves the index to `path`, replacing what is there; a symbolic link there stays, and what it leads to is replaced, or made where
 /// there is nothing.
@@ -79,6 +83,10 @@ pub fn save(index: &Index, facts: &Facts, path: &Path, options: &SaveOptions) ->
     let _ = file.as_file().try_lock();
     let made = Made::new(index, facts);
     let old = File::open(&path).ok();
+    if let Some((user, group)) = options.owner {
+        // Before the permissions, which a change of the owner may take away.
+        fchown(file.as_file(), Some(user), Some(group)).map_err(FileError::io(named, "giving its owner"))?;
+    }
     let n_bytes = file
         .as_file()
         .set_permissions(Permissions::from_mode(options.mode))
@@ -109,7 +117,8 @@ fn place(path: &Path) -> std::io::Result<PathBuf> {
 /// A new file in the folder, which is removed when it is dropped.
 fn temporary(folder: &Path, name: &OsStr) -> std::io::Result<NamedTempFile> {
     let mut why = None;
-    let made = tempfile::Builder::new().prefix(&prefix(name)).suffix(PARTIAL).make_in(folder, |path| {
+    let mut builder = tempfile::Builder::new();
+    let made = builder.prefix(&prefix(name)).rand_bytes(RANDOM).suffix(PARTIAL).make_in(folder, |path| {
         let opened = File::options().read(true).write(true).create_new(true).mode(0o600).open(path);
         opened.inspect_err(|error| why = error.raw_os_error())
     });
@@ -185,15 +194,19 @@ fn prefix(name: &OsStr) -> OsString {
 /// Removes what saves of the same file left that were killed. Whatever fails here is left to the next one.
 fn remove_leftovers(folder: &Path, name: &OsStr) {
     let prefix = prefix(name);
-    let is_ours = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| {
-            let name = name.as_encoded_bytes();
-            name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(PARTIAL.as_bytes())
-        })
+    // Others may write to the folder, too: what is no regular file of such a name is theirs, and opening it might not end.
+    let is_ours = |entry: &std::fs::DirEntry| {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+        let random = name.and_then(|name| name.strip_suffix(PARTIAL.as_bytes()));
+        random.is_some_and(|random| random.len() == RANDOM && random.iter().all(u8::is_ascii_alphanumeric))
+            && entry.file_type().is_ok_and(|file_type| file_type.is_file())
     };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for path in entries.map(|entry| entry.path()).filter(is_ours) {
-        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    for path in entries.filter(is_ours).map(|entry| entry.path()) {
+        let opened = File::options().read(true).custom_flags(flags).open(&path);
+        if opened.is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = std::fs::remove_file(&path);
         }
     }

@@ -99,7 +99,8 @@ fn an_opened_index_can_be_changed_and_saved_over_its_own_file() {
     opened.index.add_file(ROOT, "new", FileType::Regular).unwrap();
     opened.index.rename(ROOT, "usr", ROOT, "moved").unwrap();
     while opened.index.rekey(100) {}
-    save(&opened.index, &opened.facts, &path, &SaveOptions { mode: 0o644 }).unwrap();
+    save(&opened.index, &opened.facts, &path, &SaveOptions { mode: 0o644, ..SaveOptions::default() })
+        .unwrap();
     let again = verify(&path).unwrap();
     assert!(again.index.namespace().child(ROOT, b"new").is_some());
     assert_eq!(answers(&again.index), answers(&opened.index));
@@ -248,16 +249,23 @@ fn right_checksums_over_wrong_contents_are_found() {
 #[test]
 fn what_killed_saves_left_is_removed_and_what_others_hold_stays() {
     let Fixture { folder, path, .. } = saved();
-    let stale = folder.path().join(".tree.warp.abc.partial");
-    let held = folder.path().join(".tree.warp.def.partial");
-    let other = folder.path().join(".other.warp.abc.partial");
-    for file in [&stale, &held, &other] {
+    let stale = folder.path().join(".tree.warp.abc123.partial");
+    let held = folder.path().join(".tree.warp.def456.partial");
+    let other = folder.path().join(".other.warp.abc123.partial");
+    let notes = folder.path().join(".tree.warp.notes2.old.partial");
+    for file in [&stale, &held, &other, &notes] {
         std::fs::write(file, "x").unwrap();
     }
+    // A pipe that nobody writes to: to open it would take for ever. And a link to what is to stay.
+    let pipe = folder.path().join(".tree.warp.pipe00.partial");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let link = folder.path().join(".tree.warp.link00.partial");
+    std::os::unix::fs::symlink(&other, &link).unwrap();
     let writer = std::fs::File::open(&held).unwrap();
     writer.lock().unwrap();
     save(&index(), &Facts::new(), &path, &SaveOptions::default()).unwrap();
-    assert!(!stale.exists() && held.exists() && other.exists());
+    assert!(!stale.exists());
+    assert!([&held, &other, &notes, &pipe, &link].into_iter().all(|path| path.exists()));
     verify(&path).unwrap();
 }
 

@@ -1,8 +1,8 @@
 //! What has changed between two namespaces of one source: a list of changes that makes the old one the new one.
 //!
 //! Entries are the same where name, directory and type are; where they are not, an inode number of the file system that both
-//! namespaces know tells a rename: of files only if size and time are the same, as numbers are used again. Inodes that stay keep
-//! their ids.
+//! namespaces know tells a rename: of files only if size and time, where they are known, are the same, as numbers are used again. Inodes that
+//! stay keep their ids.
 
 use std::collections::HashMap;
 use warpath_core::index::Change;
@@ -75,7 +75,7 @@ fn numbers_below(namespace: &Namespace, top: InodeId) -> HashMap<u64, InodeId, f
         for entry in namespace.list(directory) {
             let number = namespace.attributes(entry.inode).and_then(|attributes| attributes.ino);
             if let Some(number) = number
-                && namespace.entries_of(entry.inode).count() == 1
+                && namespace.entries_of(entry.inode).nth(1).is_none()
             {
                 numbers.insert(number, entry.inode);
             }
@@ -205,7 +205,7 @@ impl Diff<'_> {
         let is_it = !self.is_taken(inode)
             && self.is_like(inode, wanted)
             && self.is_same_content(inode, wanted)
-            && self.new.entries_of(wanted).count() == 1;
+            && self.new.entries_of(wanted).nth(1).is_none();
         let Some(entry) = self.trial.entry_of(inode).filter(|_| is_it) else { return Ok(None) };
         let (from, old_name) = (entry.parent, entry.name.to_vec());
         if self.trial.rename(from, &old_name, directory, name).is_err() {

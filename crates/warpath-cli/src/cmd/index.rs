@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -49,8 +50,16 @@ pub fn run(args: &IndexArgs) -> Result<ExitCode> {
     if !folder.is_dir() {
         bail!("--output {}: there is no folder {}", args.output.display(), folder.display());
     }
-    let begin = Instant::now();
+    if args.output.is_dir() {
+        bail!("--output {}: it is a directory", args.output.display());
+    }
     let (_, path) = args.source.kind_and_path()?;
+    let identity =
+        |path: &Path| std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    if identity(path).is_some_and(|source| identity(&args.output) == Some(source)) {
+        bail!("--output {}: it is the source, which would be lost", args.output.display());
+    }
+    let begin = Instant::now();
     let read = args.source.read(path)?;
     let read_time = begin.elapsed();
     let facts = facts(&read);
@@ -62,7 +71,7 @@ pub fn run(args: &IndexArgs) -> Result<ExitCode> {
     let index = Index::build(namespace)?;
     let build_time = begin.elapsed();
     let begin = Instant::now();
-    let saved = save(&index, &facts, &args.output, &SaveOptions { mode })?;
+    let saved = save(&index, &facts, &args.output, &SaveOptions { mode, owner: None })?;
     if args.stats {
         let n_entries = index.namespace().n_entries();
         tell(format_args!(

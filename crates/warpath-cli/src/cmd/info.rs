@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
+use warpath_core::{FileType, Index};
 use warpath_file::open;
 
 /// Tell what an index file holds, from what and when it was made
@@ -38,11 +39,12 @@ pub fn run(args: &InfoArgs) -> Result<ExitCode> {
         text.push(b'\n');
     }
     let params = index.tables().params();
+    let (n_directories, n_links) = directories_and_links(index);
     for (name, value) in [
         ("entries", namespace.n_entries() as u64),
         ("inodes", namespace.n_inodes() as u64),
-        ("directories", index.tables().dirs().len() as u64),
-        ("links", index.tables().links().len() as u64),
+        ("directories", n_directories),
+        ("links", n_links),
         ("not whole", namespace.n_partial() as u64),
         ("slots", index.tables().slots().len() as u64),
         ("probe limit", u64::from(params.probe_limit)),
@@ -58,6 +60,21 @@ pub fn run(args: &InfoArgs) -> Result<ExitCode> {
     }
     print(&text);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Directories and symbolic links in use. Tables keep room for those that changes have removed: then each id is looked at.
+fn directories_and_links(index: &Index) -> (u64, u64) {
+    let (tables, namespace) = (index.tables(), index.namespace());
+    let bound = namespace.inode_bound();
+    if namespace.n_inodes() + namespace.n_aliases() == bound as usize {
+        return (tables.dirs().len() as u64, (tables.links().len() - namespace.n_aliases()) as u64);
+    }
+    let mut counts = (0, 0);
+    for file_type in (0..bound).filter_map(|id| namespace.file_type(id)) {
+        counts.0 += u64::from(file_type == FileType::Directory);
+        counts.1 += u64::from(file_type == FileType::Symlink);
+    }
+    counts
 }
 
 /// The last second that has a date of four digits in its year.

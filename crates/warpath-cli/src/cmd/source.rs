@@ -223,7 +223,11 @@ impl SourceArgs {
         let notes = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{what}: {n}")).collect();
         let n_records = summary.entries;
         let is_host = !self.in_root;
-        let path = absolute(directory);
+        // The way through links is a part of the host's tree.
+        let path = match is_host {
+            true => std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf()),
+            false => absolute(directory),
+        };
         Ok(Read { namespace: tree.namespace, kind: "tree", path, is_host, n_records, notes })
     }
 

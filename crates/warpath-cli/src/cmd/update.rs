@@ -6,9 +6,10 @@ use crate::args::{Args, Command};
 use crate::tell;
 use anyhow::{Context, Result, bail};
 use clap::{Args as ClapArgs, Parser};
+use rustix::process::geteuid;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use warpath_core::{InodeId, Namespace, Options, ROOT, reference};
@@ -46,6 +47,9 @@ pub fn run(args: &UpdateArgs) -> Result<ExitCode> {
     if path == Path::new("-") {
         bail!("{}: it was made from standard input, which can't be read again", args.file.display());
     }
+    if std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        bail!("{}: its source {} can't be read again", args.file.display(), path.display());
+    }
     let namespace = opened.index.namespace();
     let top = match &args.only {
         None => ROOT,
@@ -53,7 +57,9 @@ pub fn run(args: &UpdateArgs) -> Result<ExitCode> {
             .with_context(|| format!("--only {}: no such directory in the index", only.display()))?,
     };
     let only = namespace.path_of(top).unwrap_or_default();
-    let part = part_of(&path, &source, &only).filter(|_| top != ROOT);
+    // What the index leaves out below this directory, as an exclusion or another file system, only the whole tree says again.
+    let whole = top == ROOT || namespace.is_partial(top);
+    let part = part_of(&path, &source, &only).filter(|_| !whole);
     let read = source.read(part.as_deref().unwrap_or(&path))?;
     for note in &read.notes {
         tell(format_args!("{note}"));
@@ -75,8 +81,10 @@ pub fn run(args: &UpdateArgs) -> Result<ExitCode> {
     opened.index.apply(&changes)?;
     while opened.index.rekey(usize::MAX) {}
     opened.facts.set("updated", now().to_string());
-    let mode = std::fs::metadata(&args.file)?.permissions().mode() & 0o777;
-    save(&opened.index, &opened.facts, &args.file, &SaveOptions { mode })?;
+    let old = std::fs::metadata(&args.file)?;
+    // Another user's file stays theirs where root updates it.
+    let owner = geteuid().is_root().then_some((old.uid(), old.gid()));
+    save(&opened.index, &opened.facts, &args.file, &SaveOptions { mode: old.mode() & 0o777, owner })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -93,10 +101,14 @@ fn part_of(path: &Path, source: &SourceArgs, only: &[u8]) -> Option<PathBuf> {
         return None;
     }
     let only = Path::new(OsStr::from_bytes(only));
-    if source.in_root {
-        return Some(path.join(only.strip_prefix("/").unwrap_or(only)));
-    }
-    only.starts_with(path).then(|| only.to_path_buf())
+    // The way to the tree may lead through links.
+    let top = std::fs::canonicalize(path).ok()?;
+    let part = match source.in_root {
+        true => top.join(only.strip_prefix("/").unwrap_or(only)),
+        false => only.starts_with(&top).then(|| only.to_path_buf())?,
+    };
+    let device = |path: &Path| std::fs::metadata(path).ok().map(|metadata| metadata.dev());
+    (source.follow_mounts || device(&part) == device(&top)).then_some(part)
 }
 
 /// The arguments that the index was made with.

@@ -217,6 +217,55 @@ fn an_update_writes_what_has_changed() {
 }
 
 #[test]
+fn an_update_leaves_out_what_the_index_leaves_out() {
+    let (_folder, top) = tree();
+    fs::create_dir_all(top.join("t/.git/x")).unwrap();
+    let (code, _, err) = warpath(&top, &["index", "t", "--exclude", ".git/", "-o", "t.warp"]);
+    assert!(code == 0 && err.contains("excluded (UNINDEXED): 1"), "{err}");
+    fs::write(top.join("t/.git/x/y"), "").unwrap();
+    let git = top.join("t/.git");
+    let (code, _, err) = warpath(&top, &["update", "t.warp", "--only", git.to_str().unwrap()]);
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("0 added, 0 removed"), "{err}");
+}
+
+#[test]
+fn a_tree_behind_a_link_stays_behind_it() {
+    let (_folder, top) = tree();
+    symlink("t", top.join("link")).unwrap();
+    out(&top, &["index", "link", "-o", "l.warp"]);
+    let file = top.join("link/d/f");
+    let lookup = || warpath(&top, &["lookup", "--index", "l.warp", file.to_str().unwrap()]).0;
+    assert_eq!(lookup(), 0);
+    let (code, _, err) = warpath(&top, &["update", "l.warp"]);
+    assert_eq!(
+        (code, err.as_str()),
+        (0, "warpath: 0 added, 0 removed, 0 renamed, 0 with other attributes\n")
+    );
+    fs::write(top.join("t/d/new"), "").unwrap();
+    let part = top.join("link/d");
+    let (code, _, err) = warpath(&top, &["update", "l.warp", "--only", part.to_str().unwrap()]);
+    assert!(code == 0 && err.contains("1 added, 0 removed"), "{err}");
+    assert_eq!(lookup(), 0);
+}
+
+#[test]
+fn what_is_in_use_is_counted() {
+    let (_folder, top) = tree();
+    out(&top, &["index", "t", "--in-root", "-o", "t.warp"]);
+    let count = |name: &str| {
+        let text = out(&top, &["info", "t.warp"]);
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        line.split_whitespace().last().unwrap().parse::<u64>().unwrap()
+    };
+    assert_eq!((count("directories"), count("links")), (3, 1));
+    fs::remove_dir(top.join("t/d/e")).unwrap();
+    fs::remove_file(top.join("t/l")).unwrap();
+    assert_eq!(warpath(&top, &["update", "t.warp"]).0, 0);
+    assert_eq!((count("directories"), count("links")), (2, 0));
+}
+
+#[test]
 fn what_fails_is_one_line_and_leaves_the_old_file() {
     let (_folder, top) = tree();
     out(&top, &["index", "t", "-o", "t.warp"]);
@@ -237,6 +286,8 @@ fn what_fails_is_one_line_and_leaves_the_old_file() {
         (&["index", "--from-tar", "text", "-o", "t.warp"], "text"),
         (&["index", "t", "-o", "no/such/t.warp"], "there is no folder no/such"),
         (&["index", "t", "-o", "t.warp", "--mode", "9"], "octal"),
+        (&["index", "t", "-o", "t"], "it is a directory"),
+        (&["index", "--from-list", "t.warp", "-o", "t.warp"], "it is the source"),
         (&["update", "text"], "no warpath index"),
     ] {
         let (code, text, err) = warpath(&top, args);

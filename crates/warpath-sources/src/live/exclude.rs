@@ -24,8 +24,8 @@ impl Exclude {
                 glob: glob.clone(),
                 reason: error.kind().to_string(),
             };
-            let set = if glob.contains('/') { &mut paths } else { &mut names };
-            // Slashes at the ends say nothing: a glob is about directories below the scanned one.
+            // A slash at its end says nothing: a glob is about directories. One elsewhere makes it a path below the scanned one.
+            let set = if glob.trim_end_matches('/').contains('/') { &mut paths } else { &mut names };
             set.add(GlobBuilder::new(glob.trim_matches('/')).literal_separator(true).build().map_err(fail)?);
         }
         let fail = |error: globset::Error| ScanError::Glob {
