@@ -220,7 +220,14 @@ impl SourceArgs {
             (summary.vanished, "names vanished during the scan"),
             (summary.refused, "names refused (too long)"),
         ];
-        let notes = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{what}: {n}")).collect();
+        let mut notes: Vec<String> =
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{what}: {n}")).collect();
+        notes.extend(
+            summary
+                .examples
+                .first()
+                .map(|first| format!("first unreadable: {}: {}", first.path.display(), first.reason)),
+        );
         let n_records = summary.entries;
         let is_host = !self.in_root;
         // The way through links is a part of the host's tree.
