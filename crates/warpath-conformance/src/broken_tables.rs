@@ -21,6 +21,7 @@ pub enum TableFault {
     SkipsDirectoryChanges,
     SkipsLinkChanges,
     SkipsLastOfEachRange,
+    KeepsNewerVersion,
     KeepsFirstParams,
     KeepsFirstFlags,
     KeepsFirstBeneathLinks,
@@ -35,12 +36,13 @@ pub enum TableFault {
 
 impl TableFault {
     /// Every fault.
-    pub const ALL: [TableFault; 15] = [
+    pub const ALL: [TableFault; 16] = [
         TableFault::SkipsSlotChanges,
         TableFault::SkipsBlockChanges,
         TableFault::SkipsDirectoryChanges,
         TableFault::SkipsLinkChanges,
         TableFault::SkipsLastOfEachRange,
+        TableFault::KeepsNewerVersion,
         TableFault::KeepsFirstParams,
         TableFault::KeepsFirstFlags,
         TableFault::KeepsFirstBeneathLinks,
@@ -94,8 +96,12 @@ impl Copied {
         if (self.id, self.version) == (tables.id(), tables.version()) {
             return;
         }
+        let same = self.id == tables.id();
+        if fault == TableFault::KeepsNewerVersion && same && self.version > tables.version() {
+            return;
+        }
         let params = self.params;
-        let changes = if self.id == tables.id() { tables.changes_since(self.version) } else { None };
+        let changes = if same { tables.changes_since(self.version) } else { None };
         match changes {
             Some(changes) if self.slots.len() == tables.slots().len() => {
                 self.copy_changes(tables, changes, fault)

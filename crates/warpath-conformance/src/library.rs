@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use warpath_core::{
-    Engine, EngineError, EngineInfo, Index, Namespace, Options, OutcomesMut, PathBatch, Plan, Tables, layout,
+    Engine, EngineError, EngineInfo, Namespace, Options, OutcomesMut, PathBatch, Plan, Tables, layout,
 };
 
 /// Namespaces at hand for engines that read names instead of tables. The suite publishes each index before it asks.
@@ -23,9 +23,9 @@ struct Volume {
 const SHELF: usize = 32;
 
 impl Library {
-    /// Keeps a copy of the index's namespace as it is now.
-    pub fn publish(&self, index: &Index) {
-        let (id, version) = (index.tables().id(), index.tables().version());
+    /// Keeps a copy of the namespace that the tables were made from.
+    pub fn publish(&self, tables: &Tables, namespace: &Namespace) {
+        let (id, version) = (tables.id(), tables.version());
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         if shelf.iter().any(|volume| (volume.id, volume.version) == (id, version)) {
             return;
@@ -34,7 +34,7 @@ impl Library {
         if shelf.len() == SHELF {
             shelf.pop_back();
         }
-        shelf.push_front(Volume { id, version, namespace: Arc::new(index.namespace().clone()) });
+        shelf.push_front(Volume { id, version, namespace: Arc::new(namespace.clone()) });
     }
 
     /// The namespace that the tables were made from.

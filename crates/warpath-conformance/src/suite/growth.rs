@@ -1,13 +1,14 @@
 //! An index that grows from nothing to thousands of entries and shrinks again under one engine, and one that changes
-//! more often between two batches than is remembered.
+//! more often between two batches than is remembered. Versions that readers still hold are asked again after newer ones.
 
 use super::Failure;
 use super::session::{Indexed, Session};
 use crate::check::all_modes;
 use crate::tree::Tree;
+use std::sync::Arc;
 use warpath_core::index::Change;
 use warpath_core::namespace::Attributes;
-use warpath_core::{FileType, Index, InodeId, Options, PathBatch, ROOT, reference};
+use warpath_core::{FileType, Index, InodeId, Namespace, Options, PathBatch, Plan, ROOT, Tables, reference};
 
 /// Entries added before the engine is asked: tables grow between some of these.
 const ADDED: [usize; 12] = [0, 1, 1, 2, 3, 8, 20, 60, 150, 400, 1000, 3000];
@@ -19,8 +20,11 @@ pub(super) fn run(session: &Session<'_>) -> Result<(), Failure> {
     let mut index = Indexed::new(&Tree::new())?.index;
     let mut n_entries = 0;
     for n in ADDED {
+        let older = Version::of(&index, n_entries)?;
         index.apply(&additions(n_entries..n_entries + n)).map_err(refused)?;
         n_entries += n;
+        ask(session, &index, n_entries)?;
+        older.ask(session)?;
         ask(session, &index, n_entries)?;
     }
     flood(&mut index)?;
@@ -37,6 +41,40 @@ pub(super) fn run(session: &Session<'_>) -> Result<(), Failure> {
         index.add_file(ROOT, &name, entry(n + 1).1).map_err(refused)?;
     }
     ask(session, &index, n_entries)
+}
+
+/// A version as a reader holds it while the index goes on.
+struct Version {
+    tables: Arc<Tables>,
+    namespace: Namespace,
+    plan: Plan,
+    n_entries: usize,
+}
+
+impl Version {
+    fn of(index: &Index, n_entries: usize) -> Result<Version, Failure> {
+        let plan = index.plan(&Options::default()).map_err(|error| Failure::Resolve { n_paths: 0, error })?;
+        Ok(Version { tables: index.shared_tables(), namespace: index.namespace().clone(), plan, n_entries })
+    }
+
+    /// Asks all entries and the next ones, which are not there yet.
+    fn ask(&self, session: &Session<'_>) -> Result<(), Failure> {
+        let paths: Vec<Vec<u8>> = (0..self.n_entries + 100).map(|n| entry(n).0).collect();
+        let slices: Vec<&[u8]> = paths.iter().map(Vec::as_slice).collect();
+        let batch = PathBatch::from_slices(&slices);
+        let outcomes = session.ask_tables(&self.tables, &self.namespace, &self.plan, &batch)?;
+        for (path, outcome) in slices.iter().zip(outcomes) {
+            let right = reference::resolve(&self.namespace, path, &Options::default());
+            if outcome != right {
+                return Err(Failure::Index(format!(
+                    "version {} after a newer one, path {:?}: the reference says {right:?}, the engine {outcome:?}",
+                    self.tables.version(),
+                    String::from_utf8_lossy(path)
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn refused(error: impl std::fmt::Display) -> Failure {

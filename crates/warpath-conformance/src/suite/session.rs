@@ -7,7 +7,8 @@ use crate::tree::{Planted, Tree};
 use std::sync::atomic::{AtomicU64, Ordering};
 use warpath_core::outcome::status_code;
 use warpath_core::{
-    Engine, INVALID_INODE, Index, InodeId, LookupError, Options, Outcome, OutcomesMut, PathBatch, reference,
+    Engine, INVALID_INODE, Index, InodeId, LookupError, Namespace, Options, Outcome, OutcomesMut, PathBatch,
+    Plan, Tables, reference,
 };
 
 /// Elements before and behind each column that the engine may not touch.
@@ -54,14 +55,26 @@ impl<'s> Session<'s> {
         options: &Options,
         batch: &PathBatch<'_>,
     ) -> Result<Vec<Outcome>, Failure> {
-        if let Some(library) = &self.config.library {
-            library.publish(index);
-        }
         let n_paths = batch.len();
         let plan = index.plan(options).map_err(|error| Failure::Resolve { n_paths, error })?;
+        self.ask_tables(index.tables(), index.namespace(), &plan, batch)
+    }
+
+    /// As `ask`, of any version: its tables, the namespace that they were made from, and a plan for them.
+    pub fn ask_tables(
+        &self,
+        tables: &Tables,
+        namespace: &Namespace,
+        plan: &Plan,
+        batch: &PathBatch<'_>,
+    ) -> Result<Vec<Outcome>, Failure> {
+        if let Some(library) = &self.config.library {
+            library.publish(tables, namespace);
+        }
+        let n_paths = batch.len();
         let mut columns = Columns::new(n_paths);
         self.engine
-            .resolve(index.tables(), &plan, batch, columns.inner())
+            .resolve(tables, plan, batch, columns.inner())
             .map_err(|error| Failure::Resolve { n_paths, error: error.into() })?;
         self.n_asked.fetch_add(n_paths as u64, Ordering::Relaxed);
         columns.outcomes()

@@ -79,6 +79,20 @@ mod tests {
     }
 
     #[test]
+    fn older_tables_do_not_know_what_newer_ones_hold() {
+        let mut index = Index::build(Namespace::new()).unwrap();
+        let old = index.shared_tables();
+        index.add_file(ROOT, "a", FileType::Regular).unwrap();
+        let new = index.shared_tables();
+        assert_eq!(old.changes_since(new.version()), None);
+        assert!(new.changes_since(new.version()).is_some());
+        let mut copy = Tables::clone(&new);
+        copy.catch_up(&old);
+        assert_eq!((copy.version(), copy.n_entries()), (old.version(), old.n_entries()));
+        assert_eq!(copy.slots(), old.slots());
+    }
+
+    #[test]
     fn a_copy_that_caught_up_still_knows_earlier_changes() {
         let mut namespace = Namespace::new();
         for i in 0..1000 {

@@ -179,10 +179,10 @@ impl Tables {
         HashKey::new(&self.key).unwrap_or_else(|| HashKey::of(&NO_KEY))
     }
 
-    /// What the versions after `version` wrote: merged ranges of each array. `None` when that is no longer known, or
-    /// everything changed (the table grew): copy all.
+    /// What the versions after `version` wrote: merged ranges of each array. `None` when that is no longer known,
+    /// everything changed (the table grew), or `version` is newer than these tables: copy all.
     pub fn changes_since(&self, version: u64) -> Option<Changes> {
-        self.log.since(version)
+        if version <= self.version { self.log.since(version) } else { None }
     }
 
     /// Brings a clone to the version of `newer`: copies what changed, or everything.
