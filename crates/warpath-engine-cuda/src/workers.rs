@@ -8,9 +8,11 @@ use crate::keyed::{self, KeyBuffers};
 use crate::staged::{self, StagedBuffers};
 use crate::text::Source;
 use cudarc::driver::CudaContext;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
 use std::time::Instant;
 use warpath_core::index::{Plan, TablesView};
 use warpath_core::{EngineError, OutcomesMut, resolve};
@@ -61,20 +63,42 @@ impl Remaining {
 
 /// Runs `work` on `n` threads and `beside` on this one; returns when all have ended.
 ///
-/// On rayon's threads, whoever waits does nothing else: the caller holds locks. A thread of rayon's own would take up other work
-/// while it waits, which may want the same locks, so from there threads of their own are made, some 15 us each.
+/// The caller holds a device's lock, so whoever waits here may do nothing else, and nothing here may wait for others who want that
+/// lock. Rayon's global threads may all be such others. Hence threads of the engine's own, which never take a device's lock; a thread
+/// that waits for another pool's threads sleeps, and takes up no work.
 pub(crate) fn side_by_side(n: usize, work: impl Fn() + Sync, beside: impl FnOnce()) {
-    if rayon::current_thread_index().is_some() {
-        std::thread::scope(|scope| {
-            (0..n).for_each(|_| drop(scope.spawn(&work)));
-            beside();
-        });
-    } else {
-        rayon::in_place_scope(|scope| {
+    match own_threads() {
+        Some(threads) => threads.in_place_scope(|scope| {
             (0..n).for_each(|_| scope.spawn(|_| work()));
             beside();
-        });
+        }),
+        None => thread::scope(|scope| {
+            let made = (0..n).filter(|_| thread::Builder::new().spawn_scoped(scope, &work).is_ok()).count();
+            beside();
+            if made < n {
+                work();
+            }
+        }),
     }
+}
+
+/// The threads that work for batches, of every engine in the process: as many as rayon's global ones, made when first needed. None
+/// where the system gives none.
+fn own_threads() -> Option<&'static ThreadPool> {
+    static THREADS: OnceLock<Option<ThreadPool>> = OnceLock::new();
+    let make = || {
+        // A thread of some smaller pool would be told that pool's number.
+        let n = thread::scope(|scope| {
+            let asked = thread::Builder::new().spawn_scoped(scope, rayon::current_num_threads);
+            asked.ok()?.join().ok()
+        })?;
+        ThreadPoolBuilder::new()
+            .num_threads(n)
+            .thread_name(|number| format!("warpath-cuda-{number}"))
+            .build()
+            .ok()
+    };
+    THREADS.get_or_init(make).as_ref()
 }
 
 /// The first error of several threads.
@@ -345,6 +369,8 @@ impl Worker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc;
+    use std::time::Duration;
 
     #[test]
     fn what_is_left_is_given_out_once() {
@@ -361,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_waits_takes_up_no_other_work() {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let pool = ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let (done, other) = (AtomicUsize::new(0), Mutex::new(()));
         let count = || {
             done.fetch_add(1, Ordering::Relaxed);
@@ -370,11 +396,35 @@ mod tests {
             scope.spawn(|scope| {
                 let _held = other.lock().unwrap();
                 scope.spawn(|_| assert!(other.try_lock().is_ok()));
-                side_by_side(3, count, || std::thread::sleep(std::time::Duration::from_millis(20)));
+                side_by_side(3, count, || thread::sleep(Duration::from_millis(20)));
             });
         });
         side_by_side(2, count, || ());
         assert_eq!(done.into_inner(), 5);
+    }
+
+    #[test]
+    fn a_batch_ends_although_every_global_thread_waits_for_its_lock() {
+        let lock = Arc::new(Mutex::new(()));
+        let held = lock.lock().unwrap();
+        let n = rayon::current_num_threads();
+        let (began, waiting) = mpsc::channel();
+        for _ in 0..n {
+            let (lock, began) = (Arc::clone(&lock), began.clone());
+            rayon::spawn(move || {
+                began.send(()).unwrap();
+                drop(lock.lock().unwrap());
+            });
+        }
+        (0..n).for_each(|_| waiting.recv().unwrap());
+        let (done, ended) = mpsc::channel();
+        thread::spawn(move || {
+            side_by_side(1, || (), || ());
+            done.send(()).unwrap();
+        });
+        let ended = ended.recv_timeout(Duration::from_secs(20));
+        drop(held);
+        ended.unwrap();
     }
 
     #[test]
