@@ -1,4 +1,4 @@
-// Runs the kernels on the CPU, a fiber a thread, so that they can be tested without a GPU: `tests/emulated.rs`.
+// Runs the kernels on the CPU, a fiber a thread, so that they can be tested without a GPU: `src/emulated.rs`.
 // Blocks follow one another; the lanes of a warp meet at its collectives, the threads of a block at __syncthreads.
 #include <ucontext.h>
 

@@ -124,7 +124,7 @@ DEVICE bool search_warp(const Tables& tables, const HashKey& key, const UnitKeys
     unsigned n = count(ends), exists = 0, at = 0, links = 0;
     if (n > WARP) return false;
     for (;;) {
-        if (!is_near(state.length + path.length - at)) return false;
+        if (!is_near(state.length, path.length - at)) return false;
         unsigned mine = exists + lane;
         unsigned end = select(ends, mine < n ? mine : n - 1);
         unsigned first_unit = state.length / UNIT_BYTES;

@@ -28,7 +28,7 @@ struct alignas(16) NearKeys {
     Finish finish[LANES];
     u64 unused;
 };
-static_assert(sizeof(NearKeys) == 2128, "the host makes it in `tables.rs`");
+static_assert(sizeof(NearKeys) == 2128, "the host makes it in `kernels.rs`");
 
 // The secret words of the hash: the near ones, and the whole array for longer strings.
 struct HashKey {
@@ -123,8 +123,9 @@ struct Text {
     METHOD unsigned byte(unsigned at) const { return ((const u8*)words)[begin + at]; }
 };
 
-// Whether a string of `length` bytes has its position keys in shared memory, the unit behind it included.
-DEVICE bool is_near(unsigned length) { return length < (NEAR_UNITS - 1) * UNIT_BYTES; }
+// Whether a string of `length` bytes, and `more` behind them, has its position keys in shared memory, the unit behind it included. A
+// damaged record's length may be anything: the sum must not wrap.
+DEVICE bool is_near(unsigned length, unsigned more = 0) { return (u64)length + more < (NEAR_UNITS - 1) * UNIT_BYTES; }
 
 // The units of a text from one position on, read as aligned words.
 struct Units {

@@ -113,7 +113,7 @@ DEVICE void search(const Tables& tables, const HashKey& key, const QueryParams& 
         base = query.start;
         if (!stand_at(tables, key, base, 0, 0, false, stand)) n = 0;
     }
-    bool active = n != 0 && is_near(stand.state.length + path.length), anew = true;
+    bool active = n != 0 && is_near(stand.state.length, path.length), anew = true;
     // Components from `misses` on are known to lead nowhere; `directory` is the last that is sure.
     unsigned misses = n + 1 > n_missing ? n + 1 - n_missing : 1, directory = base, links = 0;
     while (__any_sync(FULL_MASK, active)) {
@@ -163,6 +163,6 @@ DEVICE void search(const Tables& tables, const HashKey& key, const QueryParams& 
             out = failed(STATUS_NOT_A_DIRECTORY);
             active = todo = false;
         }
-        if (!is_near(stand.state.length + path.length - at)) active = false;
+        if (!is_near(stand.state.length, path.length - at)) active = false;
     }
 }

@@ -72,7 +72,7 @@ DEVICE bool direct_key(const Tables& tables, const HashKey& key, const QueryPara
     State state;
     if (!state_of(tables, query.start, state)) return false;
     push_slash(state, key);
-    if (!is_near(state.length + path.length)) return false;
+    if (!is_near(state.length, path.length)) return false;
     push_near(state, key, path, 0, path.length);
     out = finish_near(key, state);
     return true;

@@ -15,7 +15,9 @@ use warpath_conformance::suite::{Config, Part, run_part};
 use warpath_core::batch::PathBuffer;
 use warpath_core::index::{Plan, Tables};
 use warpath_core::layout::{self, QueryParams};
-use warpath_core::{Engine, EngineError, EngineInfo, OutcomesMut, PathBatch};
+use warpath_core::{
+    Engine, EngineError, EngineInfo, Index, Namespace, Outcomes, OutcomesMut, PathBatch, ROOT,
+};
 use warpath_engine_cpu::{Isa, keys};
 
 #[path = "../tests/hostile/mod.rs"]
@@ -350,6 +352,35 @@ fn packed_paths_are_made_whole() {
         assert_eq!(text.pop(), Some(0xEE), "nothing is written behind the text");
         let whole = PathBatch::new(&text, &offsets).unwrap();
         assert_eq!(whole.iter().collect::<Vec<_>>(), batch.iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn lengths_that_wrap_stay_in_bounds() {
+    if skipped() {
+        return;
+    }
+    let mut namespace = Namespace::new();
+    let directory = namespace.add_directory(ROOT, "d").unwrap();
+    namespace.add_symlink(ROOT, "l", "/d").unwrap();
+    let index = Index::build(namespace).unwrap();
+    let name = "f".repeat(20);
+    let paths = [name.clone(), format!("/l/{name}"), "d/".repeat(100), format!("l/{name}"), name.repeat(5)];
+    let paths: Vec<&[u8]> = paths.iter().map(String::as_bytes).collect();
+    for length in [0x7FFF_FFFF, 0xFFFF_FE00, 0xFFFF_FFF0, 0xFFFF_FFFF] {
+        let mut parts = index.tables().to_parts();
+        parts.dirs.vec().iter_mut().for_each(|record| record.length = length);
+        let tables = Tables::from_parts(parts).unwrap();
+        for (way, start) in WAYS.into_iter().flat_map(|way| [(way, directory), (way, ROOT)]) {
+            let plan = Plan { start, flags: 0, links: None };
+            let mut outcomes = Outcomes::with_len(paths.len());
+            let batch = PathBatch::from_slices(&paths);
+            Emulated::new(way).resolve(&tables, &plan, &batch, outcomes.as_mut()).unwrap();
+            for (i, path) in paths.iter().enumerate() {
+                let right = warpath_core::resolve::walk(&tables.view(), &plan, path);
+                assert_eq!(outcomes.get(i), right, "{way:?}, length {length:#x}, path {i}");
+            }
+        }
     }
 }
 
