@@ -28,6 +28,8 @@ pub(crate) struct HintsArg {
 /// The hints of one index's copy.
 #[derive(Debug)]
 pub(crate) struct Hints {
+    // Dropped first: waits for what writes the hints.
+    stream: Stream,
     reach: DeviceBuffer,
     passages: DeviceBuffer,
     n_slots: usize,
@@ -36,7 +38,6 @@ pub(crate) struct Hints {
     capacity: usize,
     /// Slots noted since everything was. What was noted of a slot is never taken back.
     n_changed: usize,
-    stream: Stream,
 }
 
 impl Hints {

@@ -18,8 +18,9 @@ pub(crate) const CHUNK_PATHS: usize = 1 << 16;
 /// take a millisecond.
 #[derive(Debug)]
 pub(crate) struct KeyBuffers {
-    keys: HostBuffer,
+    // Dropped first: its stream waits for what reads the keys.
     pub in_flight: InFlight,
+    keys: HostBuffer,
 }
 
 impl KeyBuffers {

@@ -138,6 +138,11 @@ impl Stream {
         Ok(Stream { context: Arc::clone(context), raw })
     }
 
+    /// Makes the stream's context this thread's, for calls that need one.
+    pub fn bind(&self) -> Result<(), EngineError> {
+        self.context.bind_to_thread().named("cuCtxSetCurrent")
+    }
+
     /// Waits until all work is done.
     pub fn wait(&self) -> Result<(), EngineError> {
         // SAFETY: the stream lives.

@@ -165,6 +165,7 @@ impl CudaEngine {
         times: usize,
     ) -> Result<Vec<f64>, EngineError> {
         let (batch, columns) = (paths.batch(), paths.columns());
+        paths.stream.bind()?;
         let flags = sys::CUevent_flags::CU_EVENT_DEFAULT;
         let begin = result::event::create(flags).named("cuEventCreate")?;
         let end = result::event::create(flags).named("cuEventCreate")?;
@@ -246,13 +247,14 @@ impl CudaEngine {
 /// Paths on a GPU, with room for their answers.
 #[derive(Debug)]
 pub struct UploadedPaths {
+    // Dropped first: waits for what reads and writes the buffers.
+    stream: Stream,
     bytes: DeviceBuffer,
     offsets: DeviceBuffer,
     wide: bool,
     inodes: DeviceBuffer,
     statuses: DeviceBuffer,
     n_paths: usize,
-    stream: Stream,
 }
 
 impl UploadedPaths {
@@ -281,6 +283,7 @@ impl UploadedPaths {
         if columns.inodes.len() != self.n_paths {
             return Err(failed("columns of another length"));
         }
+        self.stream.bind()?;
         // SAFETY: the columns are of the paths' number and borrowed until the wait.
         unsafe {
             self.stream.download(

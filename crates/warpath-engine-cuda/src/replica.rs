@@ -29,8 +29,9 @@ pub(crate) struct Uploader {
 
 #[derive(Debug)]
 struct Stage {
-    memory: HostBuffer,
+    // Dropped first: waits for what reads the memory.
     stream: Stream,
+    memory: HostBuffer,
 }
 
 impl Stage {

@@ -19,12 +19,13 @@ const OFFSETS_BYTES: usize = ((CHUNK_PATHS + 2) * 4).next_multiple_of(16);
 /// A chunk's stage, its copy on the device, and its answers.
 #[derive(Debug)]
 pub(crate) struct StagedBuffers {
+    // Dropped first: its stream waits for what reads and writes the buffers.
+    pub in_flight: InFlight,
     stage: HostBuffer,
     device_stage: DeviceBuffer,
     /// Where packed paths are made whole.
     device_text: DeviceBuffer,
     device_offsets: DeviceBuffer,
-    pub in_flight: InFlight,
 }
 
 impl StagedBuffers {

@@ -26,10 +26,11 @@ const IN_FLIGHT: usize = 3;
 /// What one chunk goes through.
 #[derive(Debug)]
 struct BufferSet {
+    // Dropped first: its stream waits for what reads and writes the buffers.
+    in_flight: InFlight,
     device_bytes: DeviceBuffer,
     device_offsets: DeviceBuffer,
     offsets: HostBuffer,
-    in_flight: InFlight,
 }
 
 impl BufferSet {
