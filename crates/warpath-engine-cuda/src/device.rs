@@ -47,15 +47,15 @@ pub enum Transfer {
 /// How the engine is made.
 #[derive(Debug, Clone)]
 pub struct CudaOptions {
-    /// The GPUs, by the driver's numbers; each holds the whole index.
+    /// The GPUs, by the driver's numbers; each holds the whole index. One that is named again is left out.
     pub gpus: Vec<usize>,
     /// How the paths of large batches get to a device.
     pub transfer: Transfer,
     /// Whether batches of up to 1024 paths are answered in one launch from shared memory. Without it they go as large ones do.
     pub few: bool,
     /// Resident mode: whether small batches are answered by a kernel that stays on the first GPU, which takes half as long as a launch,
-    /// and how long it stays without a batch. While it does, it keeps up to 32 multiprocessors from idling, and whatever waits for the
-    /// whole device to be idle, as freeing its memory does, waits for it: a second at most.
+    /// and how long it stays without a batch, a second at most. While it does, it keeps up to 32 multiprocessors from idling, and
+    /// whatever waits for the whole device to be idle, as freeing its memory does, waits for it: a second and that time at most.
     pub resident: Option<Duration>,
     /// Use the kernels for compute capability 7.5 on newer GPUs too; for tests.
     pub oldest_kernels: bool,
@@ -66,9 +66,10 @@ impl CudaOptions {
     pub const RESIDENT_IDLE: Duration = Duration::from_millis(20);
 
     /// Options in words, as on a command line: `resident`, `all` GPUs, numbers of GPUs or parts of their names, separated by commas.
+    /// A word is a number if a GPU has it, else a part of a name.
     ///
     /// # Errors
-    /// [`EngineError::Unavailable`] when no GPU is called so.
+    /// [`EngineError::Unavailable`] when no GPU is called so, or a word is empty.
     pub fn from_words(words: &str) -> Result<CudaOptions, EngineError> {
         let mut options = CudaOptions::default();
         let mut gpus = Vec::new();
@@ -80,10 +81,21 @@ impl CudaOptions {
             }
         }
         if !gpus.is_empty() {
-            options.gpus = gpus;
+            options.gpus = distinct(gpus);
         }
         Ok(options)
     }
+}
+
+/// Each GPU once, where it was named first.
+pub(crate) fn distinct(gpus: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    let mut distinct = Vec::new();
+    for gpu in gpus {
+        if !distinct.contains(&gpu) {
+            distinct.push(gpu);
+        }
+    }
+    distinct
 }
 
 impl Default for CudaOptions {
@@ -497,3 +509,15 @@ impl Large<'_> {
 }
 
 const _: () = assert!(crate::staged::CHUNK_BYTES > layout::MAX_PATH as usize);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_that_is_named_twice_is_used_once() {
+        assert_eq!(distinct([0, 0]), [0]);
+        assert_eq!(distinct([2, 0, 1, 0, 2]), [2, 0, 1]);
+        assert_eq!(distinct([]), [0; 0]);
+    }
+}

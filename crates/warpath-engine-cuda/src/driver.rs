@@ -23,15 +23,22 @@ pub(crate) fn failed(reason: impl Into<String>) -> EngineError {
 
 /// What a driver's error means for the caller: the context is lost, or only this call has failed.
 pub(crate) fn error(what: &str, error: DriverError) -> EngineError {
-    use sys::CUresult::*;
     let name = error.error_name().ok().and_then(|name| name.to_str().ok()).unwrap_or("an unknown error");
     let reason = format!("{what}: {name}");
-    let is_lost = matches!(
-        error.0,
+    if is_lost(error.0) { EngineError::Lost { engine: NAME, reason } } else { failed(reason) }
+}
+
+/// Whether nothing more works in a context of which a call says this.
+fn is_lost(code: sys::CUresult) -> bool {
+    use sys::CUresult::*;
+    matches!(
+        code,
         CUDA_ERROR_ILLEGAL_ADDRESS
             | CUDA_ERROR_LAUNCH_TIMEOUT
             | CUDA_ERROR_LAUNCH_FAILED
+            | CUDA_ERROR_ASSERT
             | CUDA_ERROR_ECC_UNCORRECTABLE
+            | CUDA_ERROR_NVLINK_UNCORRECTABLE
             | CUDA_ERROR_HARDWARE_STACK_ERROR
             | CUDA_ERROR_ILLEGAL_INSTRUCTION
             | CUDA_ERROR_MISALIGNED_ADDRESS
@@ -39,11 +46,13 @@ pub(crate) fn error(what: &str, error: DriverError) -> EngineError {
             | CUDA_ERROR_INVALID_PC
             | CUDA_ERROR_CONTEXT_IS_DESTROYED
             | CUDA_ERROR_INVALID_CONTEXT
+            | CUDA_ERROR_NOT_INITIALIZED
             | CUDA_ERROR_DEINITIALIZED
             | CUDA_ERROR_SYSTEM_NOT_READY
+            | CUDA_ERROR_MPS_CLIENT_TERMINATED
+            | CUDA_ERROR_EXTERNAL_DEVICE
             | CUDA_ERROR_UNKNOWN
-    );
-    if is_lost { EngineError::Lost { engine: NAME, reason } } else { failed(reason) }
+    )
 }
 
 /// Names the call in an error.
@@ -100,15 +109,23 @@ pub fn gpus() -> Result<Vec<GpuInfo>, EngineError> {
     (0..n).map(|ordinal| guarded(move || info(ordinal))).collect()
 }
 
-/// The first GPU of this number, or else the first whose name holds the text in any case.
+/// The GPU of this number, or else the first whose name holds the text in any case.
 pub(crate) fn find(which: &str) -> Result<GpuInfo, EngineError> {
+    if which.trim().is_empty() {
+        return Err(unavailable("no GPU is named by an empty word: give its number or a part of its name"));
+    }
     let gpus = gpus()?;
-    let known: Vec<String> = gpus.iter().map(GpuInfo::to_string).collect();
-    let number = which.parse::<usize>().ok();
-    let named = |gpu: &GpuInfo| gpu.name.to_lowercase().contains(&which.to_lowercase());
-    gpus.into_iter()
-        .find(|gpu| number.map_or_else(|| named(gpu), |number| gpu.ordinal == number))
-        .ok_or_else(|| unavailable(format!("no GPU is called {which:?}; there are: {}", known.join("; "))))
+    pick(&gpus, which).cloned().ok_or_else(|| {
+        let known: Vec<String> = gpus.iter().map(GpuInfo::to_string).collect();
+        unavailable(format!("no GPU is called {which:?}; there are: {}", known.join("; ")))
+    })
+}
+
+/// The GPU that a word names: "4090" is no number of a GPU where there are two, but a part of a name.
+fn pick<'a>(gpus: &'a [GpuInfo], which: &str) -> Option<&'a GpuInfo> {
+    let (number, part) = (which.parse::<usize>().ok(), which.to_lowercase());
+    let numbered = gpus.iter().find(|gpu| Some(gpu.ordinal) == number);
+    numbered.or_else(|| gpus.iter().find(|gpu| gpu.name.to_lowercase().contains(&part)))
 }
 
 fn info(ordinal: usize) -> Result<GpuInfo, EngineError> {
@@ -193,6 +210,40 @@ mod tests {
             panic!("a GPU that nobody has");
         };
         assert!(reason.contains("driver") || reason.contains("no such GPU"), "{reason}");
+    }
+
+    fn gpu(ordinal: usize, name: &str) -> GpuInfo {
+        GpuInfo { ordinal, name: name.into(), memory: 24 << 30, capability: (8, 9), driver: 12_040 }
+    }
+
+    #[test]
+    fn a_word_is_a_number_or_else_a_part_of_a_name() {
+        let gpus = [gpu(0, "NVIDIA H100"), gpu(1, "NVIDIA GeForce RTX 4090"), gpu(2, "Tesla T4 2")];
+        for (which, ordinal) in [
+            ("0", Some(0)),
+            ("2", Some(2)),
+            ("4090", Some(1)),
+            ("rtx", Some(1)),
+            ("5", None),
+            ("+1", Some(1)),
+        ] {
+            assert_eq!(pick(&gpus, which).map(|gpu| gpu.ordinal), ordinal, "{which}");
+        }
+    }
+
+    #[test]
+    fn an_empty_word_names_no_gpu() {
+        for which in ["", "  "] {
+            let Err(EngineError::Unavailable { reason, .. }) = find(which) else { panic!("{which:?}") };
+            assert!(reason.contains("empty"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn errors_that_stay_are_a_loss() {
+        use sys::CUresult::*;
+        assert!([CUDA_ERROR_ASSERT, CUDA_ERROR_NVLINK_UNCORRECTABLE].into_iter().all(is_lost));
+        assert!([CUDA_ERROR_OUT_OF_MEMORY, CUDA_ERROR_INVALID_VALUE].into_iter().all(|code| !is_lost(code)));
     }
 
     #[test]

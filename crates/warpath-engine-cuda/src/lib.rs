@@ -75,14 +75,14 @@ impl CudaEngine {
         CudaEngine::with_options(&CudaOptions::default())
     }
 
-    /// The engine on one GPU: `which` is its number with the driver, as in [`GpuInfo::ordinal`], or a part of its name in any case,
-    /// where the first that fits is taken. [`gpus`] lists what there is.
+    /// The engine on one GPU: `which` is its number with the driver, as in [`GpuInfo::ordinal`], or else a part of its name in any
+    /// case, where the first that fits is taken. [`gpus`] lists what there is.
     ///
     /// Takes some tenths of a second and about 200 MiB of the GPU's memory; the index is copied with the first batch, or by
     /// [`CudaEngine::prepare`].
     ///
     /// # Errors
-    /// As for [`CudaEngine::new`], and [`EngineError::Unavailable`] when no GPU is called so; the reason lists those there are.
+    /// As for [`CudaEngine::new`], and [`EngineError::Unavailable`] when no GPU is called so, where the reason lists those there are, or `which` is empty.
     pub fn open(which: &str) -> Result<CudaEngine, EngineError> {
         let gpu = driver::find(which)?;
         CudaEngine::with_options(&CudaOptions { gpus: vec![gpu.ordinal], ..CudaOptions::default() })
@@ -99,9 +99,9 @@ impl CudaEngine {
         // Small batches go to the first GPU alone.
         let others = CudaOptions { resident: None, ..options.clone() };
         let options = |number| if number == 0 { options } else { &others };
-        let gpus = options(0).gpus.iter().enumerate();
+        let gpus = device::distinct(options(0).gpus.iter().copied()).into_iter().enumerate();
         let devices: Vec<Device> =
-            gpus.map(|(number, &gpu)| Device::open(gpu, options(number))).collect::<Result<_, _>>()?;
+            gpus.map(|(number, gpu)| Device::open(gpu, options(number))).collect::<Result<_, _>>()?;
         let rates = Mutex::new(vec![1.0; devices.len()]);
         Ok(CudaEngine { devices, rates })
     }

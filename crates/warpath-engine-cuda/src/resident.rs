@@ -112,7 +112,7 @@ pub(crate) fn open(context: &Arc<CudaContext>, idle: Duration) -> Result<Residen
         n_blocks,
         memory: HostBuffer::new(context, ring::RING_BYTES)?,
         passed_on: DeviceBuffer::new(context, ring::PLACES * 8)?,
-        idle,
+        idle: idle.min(ring::LONGEST_STAY),
         launched_with: None,
     };
     // SAFETY: the memory is zeroed, of this size, aligned to pages, and the kernel keeps it as long as the ring lives.

@@ -27,9 +27,9 @@ pub(crate) const ANSWERS_AT: usize = HEARTBEAT_AT + HEADER_BYTES;
 pub(crate) const SLOTS_AT: usize = ANSWERS_AT + PLACES * MAX_PATHS * 8;
 /// Bytes of the whole ring.
 pub(crate) const RING_BYTES: usize = SLOTS_AT + PLACES * PLACE_BYTES;
-/// How long a kernel stays at most, however much it has to do: others in this process may wait for the device to be idle, as the
-/// driver does when memory is freed.
-const LONGEST_STAY: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
+/// How long a kernel takes requests at most, and how long it stays without any: others in this process may wait for the device to be
+/// idle, as the driver does when memory is freed.
+pub(crate) const LONGEST_STAY: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
 /// How long a request waits for a kernel that shows no sign of life.
 const PATIENCE: Duration = Duration::from_secs(2);
 
