@@ -312,9 +312,14 @@ impl State {
         }
         if let Some(at) = known {
             let mut replica = self.replicas.remove(at);
-            if replica.catch_up(context, kernels, tables, &mut self.uploader)? {
-                self.replicas.insert(0, replica);
-                return Ok(&mut self.replicas[0]);
+            match replica.catch_up(context, kernels, tables, &mut self.uploader) {
+                Ok(true) => {
+                    self.replicas.insert(0, replica);
+                    return Ok(&mut self.replicas[0]);
+                }
+                // What has grown finds no room beside the old copy: a new one may, once that has gone.
+                Ok(false) | Err(EngineError::TooLarge { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         self.replicas.truncate(MAX_REPLICAS - 1);

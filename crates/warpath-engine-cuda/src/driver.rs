@@ -21,6 +21,11 @@ pub(crate) fn failed(reason: impl Into<String>) -> EngineError {
     EngineError::Failed { engine: NAME, reason: reason.into() }
 }
 
+/// An index, or a part of one, that the device has no memory for.
+pub(crate) fn too_large(needed: u64, available: u64) -> EngineError {
+    EngineError::TooLarge { engine: NAME, what: "free device memory".into(), needed, available }
+}
+
 /// What a driver's error means for the caller: the context is lost, or only this call has failed.
 pub(crate) fn error(what: &str, error: DriverError) -> EngineError {
     let name = error.error_name().ok().and_then(|name| name.to_str().ok()).unwrap_or("an unknown error");

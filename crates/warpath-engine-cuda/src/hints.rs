@@ -57,8 +57,8 @@ impl Hints {
         let (n_slots, capacity) = (n_slots(params), n_passages(params));
         let n_passage_words = passage_words(capacity);
         Ok(Hints {
-            reach: DeviceBuffer::new(context, 4 * reach_words(n_slots))?,
-            passages: DeviceBuffer::new(context, 4 * n_passage_words)?,
+            reach: DeviceBuffer::of_index(context, 4 * reach_words(n_slots))?,
+            passages: DeviceBuffer::of_index(context, 4 * n_passage_words)?,
             n_slots,
             n_passage_words,
             capacity,

@@ -1,7 +1,7 @@
 //! Memory of the device and pinned memory of the host, streams and events, owned.
 
-use crate::driver::Named;
-use cudarc::driver::{CudaContext, result, sys};
+use crate::driver::{Named, too_large};
+use cudarc::driver::{CudaContext, DriverError, result, sys};
 use std::ffi::c_void;
 use std::sync::Arc;
 use warpath_core::EngineError;
@@ -15,12 +15,34 @@ pub(crate) struct DeviceBuffer {
 }
 
 impl DeviceBuffer {
-    /// At least one byte.
+    /// At least 16 bytes.
     pub fn new(context: &Arc<CudaContext>, n_bytes: usize) -> Result<DeviceBuffer, EngineError> {
+        DeviceBuffer::made(context, n_bytes, |error| Err(error).named("cuMemAlloc"))
+    }
+
+    /// As `new`, for a part of an index.
+    ///
+    /// # Errors
+    /// [`EngineError::TooLarge`] when the device has no memory for it.
+    pub fn of_index(context: &Arc<CudaContext>, n_bytes: usize) -> Result<DeviceBuffer, EngineError> {
+        DeviceBuffer::made(context, n_bytes, |error| {
+            if error.0 != sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY {
+                return Err(error).named("cuMemAlloc");
+            }
+            let (free, _) = context.mem_get_info().named("cuMemGetInfo")?;
+            Err(too_large(n_bytes as u64, free as u64))
+        })
+    }
+
+    fn made(
+        context: &Arc<CudaContext>,
+        n_bytes: usize,
+        refused: impl FnOnce(DriverError) -> Result<sys::CUdeviceptr, EngineError>,
+    ) -> Result<DeviceBuffer, EngineError> {
         let n_bytes = n_bytes.max(16);
         context.bind_to_thread().named("cuCtxSetCurrent")?;
         // SAFETY: the context is current; the memory is freed once, on drop.
-        let address = unsafe { result::malloc_sync(n_bytes) }.named("cuMemAlloc")?;
+        let address = unsafe { result::malloc_sync(n_bytes) }.or_else(refused)?;
         Ok(DeviceBuffer { context: Arc::clone(context), address, n_bytes })
     }
 }

@@ -1,6 +1,6 @@
 //! An index's tables on the device, and how they are kept in step.
 
-use crate::driver::{NAME, Named, unavailable};
+use crate::driver::{Named, too_large, unavailable};
 use crate::hints::Hints;
 use crate::kernels::{Kernels, NearKeys, TablesArg};
 use crate::memory::{DeviceBuffer, HostBuffer, Stream};
@@ -109,6 +109,42 @@ fn pieces<'a>(copies: &[(u64, &'a [u8])], n_threads: usize) -> Vec<(u64, &'a [u8
     pieces
 }
 
+/// Device memory that is left to the buffers of batches, or a 16th of all where that is less.
+const BATCHES_ROOM: u64 = 512 << 20;
+
+/// Whether an index fits into the free memory of a device.
+fn check_fits(needed: u64, free: u64, total: u64) -> Result<(), EngineError> {
+    let available = free.saturating_sub(BATCHES_ROOM.min(total / 16));
+    if needed > available { Err(too_large(needed, available)) } else { Ok(()) }
+}
+
+/// Nanoseconds of a copy of one range, most of them a wait for the stream, and of a new copy's allocations, filters and threads; bytes
+/// a nanosecond that a new copy sends. See H16 in `docs/notes/cuda.md`.
+const RANGE_NS: usize = 5_000;
+const ANEW_NS: usize = 1_000_000;
+const ANEW_BYTES_A_NS: usize = 40;
+
+/// Whether so many ranges are copied sooner than all of the tables' bytes anew.
+fn ranges_pay(n_ranges: usize, n_bytes: usize) -> bool {
+    n_ranges * RANGE_NS <= ANEW_NS + n_bytes / ANEW_BYTES_A_NS
+}
+
+/// Slots, inode blocks, directories, links, and the key, which never changes.
+fn array_bytes(tables: &Tables) -> [&[u8]; 5] {
+    [
+        bytemuck::cast_slice(tables.slots()),
+        bytemuck::cast_slice(tables.blocks()),
+        bytemuck::cast_slice(tables.dirs()),
+        bytemuck::cast_slice(tables.links()),
+        bytemuck::cast_slice(tables.key_words()),
+    ]
+}
+
+/// Bytes of an array with its room to grow.
+fn with_room(n_bytes: usize) -> usize {
+    n_bytes + n_bytes / 16
+}
+
 /// An array on the device, with room to grow.
 #[derive(Debug)]
 struct Array {
@@ -119,7 +155,7 @@ struct Array {
 impl Array {
     /// Room for these bytes, which are still to be copied, and some more.
     fn new(context: &Arc<CudaContext>, bytes: &[u8]) -> Result<Array, EngineError> {
-        let buffer = DeviceBuffer::new(context, bytes.len() + bytes.len() / 16)?;
+        let buffer = DeviceBuffer::of_index(context, with_room(bytes.len()))?;
         Ok(Array { buffer, n_bytes: bytes.len() })
     }
 
@@ -153,12 +189,13 @@ impl Array {
 pub(crate) struct Replica {
     pub id: u64,
     version: u64,
+    // Dropped before the arrays: waits for what reads the slots.
+    hints: Hints,
     slots: Array,
     blocks: Array,
     dirs: Array,
     links: Array,
     key: Array,
-    hints: Hints,
     near: NearKeys,
     params: TableParams,
     /// Link records as `beneath` sees them, with their number.
@@ -173,23 +210,10 @@ impl Replica {
         tables: &Tables,
         uploader: &mut Uploader,
     ) -> Result<Replica, EngineError> {
-        let needed = (tables.memory() + tables.memory() / 16 + Hints::memory(&tables.params())) as u64;
-        let (free, _) = context.mem_get_info().named("cuMemGetInfo")?;
-        if needed > free as u64 {
-            return Err(EngineError::TooLarge {
-                engine: NAME,
-                what: "free device memory".into(),
-                needed,
-                available: free as u64,
-            });
-        }
-        let bytes: [&[u8]; 5] = [
-            bytemuck::cast_slice(tables.slots()),
-            bytemuck::cast_slice(tables.blocks()),
-            bytemuck::cast_slice(tables.dirs()),
-            bytemuck::cast_slice(tables.links()),
-            bytemuck::cast_slice(tables.key_words()),
-        ];
+        let bytes = array_bytes(tables);
+        let arrays: usize = bytes.iter().map(|bytes| with_room(bytes.len())).sum();
+        let (free, total) = context.mem_get_info().named("cuMemGetInfo")?;
+        check_fits((arrays + Hints::memory(&tables.params())) as u64, free as u64, total as u64)?;
         let [slots, blocks, dirs, links, key] = bytes.map(|bytes| Array::new(context, bytes));
         let mut replica = Replica {
             id: tables.id(),
@@ -208,15 +232,16 @@ impl Replica {
         let addresses = arrays.map(|array| array.buffer.address);
         // All at once: at the end of each copy threads wait for the last one.
         let copies: [_; 5] = std::array::from_fn(|i| (addresses[i], bytes[i]));
-        uploader.copy(&copies)?;
-        uploader.finish()?;
+        // After an error too nothing may be under way to memory that is freed.
+        uploader.copy(&copies).and(uploader.finish())?;
         let arg = replica.arg();
         // SAFETY: the arrays are there, and no launch knows them yet.
         unsafe { replica.hints.note_all(kernels, &arg) }?;
         Ok(replica)
     }
 
-    /// Brings the copy to the tables' version by what has changed. False when everything has: make a new one.
+    /// Brings the copy to the tables' version by what has changed. False when everything has, or so much that a new copy is made
+    /// sooner: make one. Then, and after an error, this one is of no use.
     pub fn catch_up(
         &mut self,
         context: &Arc<CudaContext>,
@@ -228,11 +253,19 @@ impl Replica {
             return Ok(true);
         }
         let Some(changes) = tables.changes_since(self.version) else { return Ok(false) };
-        self.slots.update(context, tables.slots(), &changes.slots, uploader)?;
-        self.blocks.update(context, tables.blocks(), &changes.blocks, uploader)?;
-        self.dirs.update(context, tables.dirs(), &changes.dirs, uploader)?;
-        self.links.update(context, tables.links(), &changes.links, uploader)?;
-        uploader.finish()?;
+        let n_ranges = changes.slots.len() + changes.blocks.len() + changes.dirs.len() + changes.links.len();
+        if !ranges_pay(n_ranges, array_bytes(tables).iter().map(|bytes| bytes.len()).sum()) {
+            return Ok(false);
+        }
+        let mut update = || -> Result<(), EngineError> {
+            self.slots.update(context, tables.slots(), &changes.slots, uploader)?;
+            self.blocks.update(context, tables.blocks(), &changes.blocks, uploader)?;
+            self.dirs.update(context, tables.dirs(), &changes.dirs, uploader)?;
+            self.links.update(context, tables.links(), &changes.links, uploader)
+        };
+        let updated = update();
+        // After an error too nothing may be under way to memory that is freed.
+        updated.and(uploader.finish())?;
         self.params = tables.params();
         let outgrown = self.hints.are_outgrown(&self.params);
         if outgrown {
@@ -288,8 +321,7 @@ impl Replica {
                 self.beneath = None;
                 let records = bytemuck::cast_slice(&overlay.records);
                 let array = Array::new(context, records)?;
-                uploader.copy(&[(array.buffer.address, records)])?;
-                uploader.finish()?;
+                uploader.copy(&[(array.buffer.address, records)]).and(uploader.finish())?;
                 self.beneath = Some((overlay.id, array));
             }
             let (_, array) = self.beneath.as_ref().ok_or_else(|| unavailable("the links were not copied"))?;
@@ -313,6 +345,27 @@ pub(crate) fn wait_for_all(context: &Arc<CudaContext>) -> Result<(), EngineError
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_leaves_room_for_batches() {
+        let (free, total) = (70 << 30, 80 << 30);
+        assert!(check_fits(free - BATCHES_ROOM, free, total).is_ok());
+        let Err(EngineError::TooLarge { needed, available, .. }) = check_fits(free, free, total) else {
+            panic!("no room is left");
+        };
+        assert_eq!((needed, available), (free, free - BATCHES_ROOM));
+        // A small GPU leaves a 16th, and one that is full nothing.
+        assert!(check_fits(900 << 20, 1 << 30, 1 << 30).is_ok());
+        assert!(check_fits(1, 1 << 20, 4 << 30).is_err());
+    }
+
+    #[test]
+    fn ranges_are_copied_where_they_are_few() {
+        assert!(ranges_pay(1, 1 << 10) && ranges_pay(200, 1 << 10));
+        assert!(!ranges_pay(1000, 1 << 20));
+        assert!(ranges_pay(8_000, 2 << 30));
+        assert!(!ranges_pay(1 << 18, 2 << 30));
+    }
 
     #[test]
     fn pieces_are_all_there_in_order_and_fit_a_stage() {
