@@ -148,7 +148,7 @@ struct Kernel {
     function: sys::CUfunction,
     /// Dynamic shared memory of a block.
     shared: u32,
-    /// Blocks that fill the device; more are not launched.
+    /// The most blocks of a launch: those that fill the device, where blocks go round; else as many as there is work for.
     grid: u32,
 }
 

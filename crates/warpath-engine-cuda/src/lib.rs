@@ -57,7 +57,8 @@ const SPLIT_FROM: usize = 1 << 20;
 /// The engine for one or several NVIDIA GPUs, each with a copy of the index.
 ///
 /// Small batches are answered in one launch, in about 15 us; large ones are cut into chunks that are copied and answered side by side.
-/// Calls from several threads are answered one after the other on each GPU.
+/// Calls from several threads are answered one after the other on each GPU. A call leaves the primary context of a GPU that it used
+/// current on the calling thread: a caller with contexts of its own sets its one again.
 #[derive(Debug)]
 pub struct CudaEngine {
     devices: Vec<Device>,

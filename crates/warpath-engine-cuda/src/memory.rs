@@ -55,7 +55,8 @@ impl Drop for DeviceBuffer {
     }
 }
 
-/// Pinned host memory, which the device reads and writes under the same address.
+/// Pinned host memory, which the device reads and writes under the same address. Dropping it leaves the GPU's primary context current
+/// on the calling thread.
 #[derive(Debug)]
 pub struct HostBuffer {
     context: Arc<CudaContext>,

@@ -40,7 +40,8 @@ pub struct DeviceColumns {
 
 impl CudaEngine {
     /// Answers a batch that lies on the first GPU, on the caller's stream: nothing is copied, and the call returns when the work is
-    /// queued. The index is brought up to date before; that waits for earlier calls of this function, on any stream.
+    /// queued. The index is brought up to date before; that waits for earlier calls of this function, on any stream. Leaves the GPU's
+    /// primary context current on the calling thread.
     ///
     /// # Errors
     /// As for [`Engine::resolve`](warpath_core::Engine::resolve); what fails on the device later is reported by the stream.
@@ -244,7 +245,8 @@ impl CudaEngine {
     }
 }
 
-/// Paths on a GPU, with room for their answers.
+/// Paths on a GPU, with room for their answers. Reading and dropping them leave the GPU's primary context current on the calling
+/// thread.
 #[derive(Debug)]
 pub struct UploadedPaths {
     // Dropped first: waits for what reads and writes the buffers.

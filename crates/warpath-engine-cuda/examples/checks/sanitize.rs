@@ -5,8 +5,8 @@ use crate::hostile;
 use crate::variants::{VARIANTS, Variant, make};
 use anyhow::Result;
 
-/// A batch for which every warp of the direct kernel goes round.
-const ROUNDS: usize = 150_000;
+/// A batch for which thousands of blocks of the direct kernel are launched.
+const LARGE: usize = 150_000;
 
 /// Asks every variant random cases on some trees, one large batch and as many hostile tables; with no tree a single batch and the large one. Those whose kernel stays are asked alone
 /// (`staying`): a tool that waits for each launch stops them over and over.
@@ -18,7 +18,7 @@ pub fn run(n_trees: u64, staying: bool) -> Result<()> {
     for seed in 1..=n_trees {
         cases.push(Case::new(seed, &[300, 1200, 7])?);
     }
-    let large = Case::new(9, &[ROUNDS])?;
+    let large = Case::new(9, &[LARGE])?;
     for &variant in VARIANTS.iter().filter(|&&variant| stays(variant) == staying) {
         let engine = make(variant)?;
         let mut n = 0;
