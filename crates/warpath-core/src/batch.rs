@@ -129,6 +129,9 @@ impl<'a> PathBatch<'a> {
     /// # Panics
     /// When the range ends behind [`len`](PathBatch::len) or before it begins.
     pub fn slice(&self, range: Range<usize>) -> PathBatch<'a> {
+        // Not left to the slices: `1..0` would leave no offset at all, and engines count on one.
+        let (is_ordered, is_inside) = (range.start <= range.end, range.end <= self.len());
+        assert!(is_ordered && is_inside, "the range {range:?} is outside a batch of {} paths", self.len());
         let with_end = range.start..range.end + 1;
         let paths = match self.paths {
             Paths::Flat32 { bytes, offsets } => Paths::Flat32 { bytes, offsets: &offsets[with_end] },
@@ -237,6 +240,26 @@ mod tests {
         let batch = PathBatch::new(b"abc", &[0, 1, 1, 3]).unwrap();
         assert_eq!(batch.iter().collect::<Vec<_>>(), [&b"a"[..], b"", b"bc"]);
         assert_eq!(batch.slice(1..3).iter().collect::<Vec<_>>(), [&b""[..], b"bc"]);
+    }
+
+    #[test]
+    fn a_slice_lies_within_the_batch() {
+        let slices = [&b"a"[..], b"", b"bc"];
+        let batches = [
+            PathBatch::new(b"abc", &[0, 1, 1, 3]).unwrap(),
+            PathBatch::new64(b"abc", &[0, 1, 1, 3]).unwrap(),
+            PathBatch::from_slices(&slices),
+            PathBatch::from_strs(&["a", "", "bc"]),
+        ];
+        for batch in batches {
+            assert!(batch.slice(3..3).is_empty());
+            assert_eq!(batch.slice(0..3).len(), 3);
+            #[allow(clippy::reversed_empty_ranges)]
+            for range in [1..0, 3..2, 0..4, 4..4, 0..usize::MAX, 1..usize::MAX, usize::MAX..0] {
+                let sliced = std::panic::catch_unwind(|| batch.slice(range.clone()).len());
+                assert!(sliced.is_err(), "{range:?} of {batch:?} gave {sliced:?}");
+            }
+        }
     }
 
     #[test]
