@@ -42,21 +42,32 @@ impl<T: Value> Column<T> {
         Column { storage: Storage::Owned(Vec::new()) }
     }
 
-    /// `len` copies of `value`, in huge pages where the array is large and the system gives them.
+    /// `len` copies of `value`, in huge pages where the array is large and the system gives them. Written by the calling thread
+    /// alone: to wait for rayon's threads with a lock held is to wait for ever, where they wait for that lock.
     pub fn filled(value: T, len: usize) -> Column<T> {
+        let Some(mut column) = Column::huge(len) else { return Column::from(vec![value; len]) };
+        column.fill(value);
+        column
+    }
+
+    /// As [`Column::filled`], written by all of rayon's threads: for a caller that holds no lock.
+    pub fn filled_in_parallel(value: T, len: usize) -> Column<T> {
+        let Some(mut column) = Column::huge(len) else { return Column::from(vec![value; len]) };
+        column.par_chunks_mut(1 << 16).for_each(|chunk| chunk.fill(value));
+        column
+    }
+
+    /// A column of zeros that nobody has touched yet, in huge pages; `None` where it is too small for them or there is no memory.
+    fn huge(len: usize) -> Option<Column<T>> {
         let bytes = len.saturating_mul(size_of::<T>());
         if bytes < HUGE_FROM {
-            return Column { storage: Storage::Owned(vec![value; len]) };
+            return None;
         }
-        let Ok(map) = MmapMut::map_anon(bytes) else {
-            return Column { storage: Storage::Owned(vec![value; len]) };
-        };
+        let map = MmapMut::map_anon(bytes).ok()?;
         // A system that has no huge pages to give says so here, and the array works without them.
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);
-        let mut column = Column { storage: Storage::Huge { map, len } };
-        column.par_chunks_mut(1 << 16).for_each(|chunk| chunk.fill(value));
-        column
+        Some(Column { storage: Storage::Huge { map, len } })
     }
 
     /// A column borrowed from `bytes[range]`. O(1).
@@ -180,7 +191,7 @@ impl<T: Value> Clone for Column<T> {
         match &self.storage {
             Storage::Owned(values) => Column { storage: Storage::Owned(values.clone()) },
             Storage::Huge { .. } => {
-                let mut copy = Column::filled(T::zeroed(), self.len());
+                let Some(mut copy) = Column::huge(self.len()) else { return Column::from(self.to_vec()) };
                 copy.copy_from_slice(self);
                 copy
             }
@@ -226,6 +237,14 @@ mod tests {
             assert_eq!(column.clone()[..3], [0, 7, 2]);
             column.vec().push(9);
             assert_eq!((column.len(), column[n]), (n + 1, 9));
+        }
+    }
+
+    #[test]
+    fn filled_columns_hold_the_value_whoever_writes_it() {
+        for n in [0, 3, HUGE_FROM / 4 + 3] {
+            assert!(Column::filled(7u32, n)[..] == vec![7; n]);
+            assert!(Column::filled_in_parallel(7u32, n)[..] == vec![7; n]);
         }
     }
 

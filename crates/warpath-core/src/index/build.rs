@@ -210,7 +210,7 @@ pub(crate) fn slot_of(namespace: &Namespace, hash: HashKey<'_>, parent: State, e
 
 /// Fills a table, each region by one thread.
 fn fill(n_entries: usize, chunks: &[Chunk]) -> Result<SlotTable, Collision> {
-    let mut table = SlotTable::with_capacity(n_entries);
+    let mut table = SlotTable::in_parallel(n_entries);
     let n_pairs = table.n_pairs();
     let region_slots = REGION_PAIRS * layout::PAIR_SLOTS as usize;
     let filled: Vec<Filled> = table

@@ -25,11 +25,16 @@ pub(crate) struct SlotTable {
 impl SlotTable {
     /// An empty table that `n_entries` fill to seven tenths.
     pub fn with_capacity(n_entries: usize) -> SlotTable {
-        SlotTable {
-            slots: Column::filled(Slot::EMPTY, n_pairs_for(n_entries) as usize * PAIR_SLOTS),
-            n_entries: 0,
-            probe_limit: 1,
-        }
+        SlotTable::of(Column::filled(Slot::EMPTY, n_slots_for(n_entries)))
+    }
+
+    /// As [`SlotTable::with_capacity`], first touched by all of rayon's threads: for a caller that holds no lock.
+    pub fn in_parallel(n_entries: usize) -> SlotTable {
+        SlotTable::of(Column::filled_in_parallel(Slot::EMPTY, n_slots_for(n_entries)))
+    }
+
+    fn of(slots: Column<Slot>) -> SlotTable {
+        SlotTable { slots, n_entries: 0, probe_limit: 1 }
     }
 
     /// A table from its parts, as an index file holds them. The slots must be an even number of pairs, 2 at least.
@@ -179,6 +184,10 @@ impl SlotTable {
 pub(crate) fn n_pairs_for(n_entries: usize) -> u32 {
     let n_slots = (n_entries.saturating_mul(10) / 7).max(4);
     u32::try_from(n_slots.div_ceil(2 * PAIR_SLOTS) * 2).unwrap_or(u32::MAX - 1)
+}
+
+fn n_slots_for(n_entries: usize) -> usize {
+    n_pairs_for(n_entries) as usize * PAIR_SLOTS
 }
 
 /// Places a slot in `region`, which begins at pair `region_first` of a table of `n_pairs` and holds `region_pairs` of them.
