@@ -148,7 +148,7 @@ impl Core {
             }
             let end = (first + STEP_PATHS).min(batch.len());
             let (step, rest) = out.split_at(end - first);
-            self.router.resolve(&version.tables, &plan, &batch.slice(first..end), step)?;
+            self.resolve_in(&version, &plan, &batch.slice(first..end), step)?;
             (out, first) = (rest, end);
         }
         Ok(outcomes)

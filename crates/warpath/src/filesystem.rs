@@ -4,13 +4,13 @@ use crate::executor::Executor;
 use crate::future::{BatchLookupFuture, ResolveFuture};
 use crate::rekey::Rekeyer;
 use crate::router::{Explanation, Router};
-use crate::store::Store;
+use crate::store::{Store, Version};
 use crate::{Device, Error};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use warpath_core::batch::PathBuffer;
-use warpath_core::index::{Change, ChangeError};
+use warpath_core::index::{Change, ChangeError, Plan};
 use warpath_core::namespace::{Removed, Renamed};
 use warpath_core::{
     Attributes, FileType, INVALID_INODE, Index, InodeId, Namespace, NamespaceError, Options, Outcome,
@@ -376,7 +376,19 @@ impl Core {
             });
         }
         let (version, plan) = self.store.plan(options)?;
-        self.router.resolve(&version.tables, &plan, batch, out)?;
+        self.resolve_in(&version, &plan, batch, out)
+    }
+
+    /// Resolves a batch in a version, on the engine that the router chooses. Has the engines measured when it is time for that.
+    #[inline]
+    pub fn resolve_in(
+        &self,
+        version: &Version,
+        plan: &Plan,
+        batch: &PathBatch<'_>,
+        out: OutcomesMut<'_>,
+    ) -> Result<(), Error> {
+        self.router.resolve(&version.tables, plan, batch, out)?;
         if self.router.wants_calibration(version.tables.n_entries()) {
             self.start_calibration();
         }

@@ -5,10 +5,31 @@ mod common;
 use common::TestEngine;
 use std::sync::Arc;
 use std::time::Duration;
-use warpath::{Device, FileType, GpuFilesystem, Options, PathBatch, Reason};
+use warpath::{
+    BatchLookupBuilder, Device, Error, FileType, GpuFilesystem, InodeId, Options, PathBatch, Reason,
+};
 
 #[test]
 fn engines_are_measured_in_the_background_at_the_first_batch() {
+    is_measured_after(|fs| fs.lookup_path("/a"));
+}
+
+#[test]
+fn so_they_are_at_the_first_batch_that_runs_while_its_caller_does_something_else() {
+    is_measured_after(|fs| fs.lookup_batch_async(&["/a", "/b"])?.wait().map(|answers| answers[0].unwrap()));
+}
+
+#[test]
+fn so_they_are_at_the_first_batch_of_a_batcher() {
+    is_measured_after(|fs| {
+        // With a time-out no request is answered by its own thread.
+        let batcher = BatchLookupBuilder::new(fs).timeout(1).build().unwrap();
+        batcher.lookup_batch(&["/a", "/b"]).map(|answers| answers[0].unwrap())
+    });
+}
+
+/// Whether a device of two engines is measured after a lookup of `/a`, which is made twice.
+fn is_measured_after(look_up: impl Fn(&GpuFilesystem) -> Result<InodeId, Error>) {
     let engine = TestEngine::new();
     let device = Device::combined([Device::from_engine(Arc::clone(&engine) as Arc<_>), Device::cpu()]);
     let fs = GpuFilesystem::new(&device, 16).unwrap();
@@ -17,9 +38,9 @@ fn engines_are_measured_in_the_background_at_the_first_batch() {
     assert_eq!(fs.explain(&batch).reason, Reason::NotMeasured);
     // Until then batches go to the CPU, and none waits for the engine.
     engine.close();
-    assert_eq!(fs.lookup_path("/a"), Ok(id));
+    assert_eq!(look_up(&fs), Ok(id));
     engine.wait_for(1);
-    assert_eq!(fs.lookup_path("/a"), Ok(id));
+    assert_eq!(look_up(&fs), Ok(id));
     assert_eq!(fs.explain(&batch).reason, Reason::NotMeasured);
     engine.open();
     let is_measured = |_| {

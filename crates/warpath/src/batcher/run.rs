@@ -62,7 +62,7 @@ impl Batch {
         while first < unique.len() {
             let end = first.saturating_add(self.piece_paths).min(unique.len());
             let (piece, rest) = out.split_at(end - first);
-            core.router.resolve(&version.tables, &plan, &unique.slice(first..end), piece)?;
+            core.resolve_in(&version, &plan, &unique.slice(first..end), piece)?;
             (out, first) = (rest, end);
         }
         drop(version);
