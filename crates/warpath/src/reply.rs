@@ -92,8 +92,11 @@ impl<T> Reply<T> {
         match &mut *state {
             State::Waiting(Waiter::Task(waker)) => waker.clone_from(context.waker()),
             State::Waiting(waiter) => *waiter = Waiter::Task(context.waker().clone()),
-            // It has come in between.
-            _ => context.waker().wake_by_ref(),
+            // It has come in between. A waker may come back here, so not with the lock held.
+            _ => {
+                drop(state);
+                context.waker().wake_by_ref();
+            }
         }
         Poll::Pending
     }

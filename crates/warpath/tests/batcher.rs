@@ -3,11 +3,15 @@
 mod common;
 
 use common::{Mood, TestEngine};
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 use warpath::{
     BatchLookupBuilder, BatchPathLookup, Device, Error, FileType, GpuFilesystem, LookupError, Options,
-    Request, Settings, SettingsError, WhenFull,
+    Outcomes, Request, ResolveFuture, Settings, SettingsError, WhenFull,
 };
 
 /// A file system with a directory `d` and files `d/0` to `d/99`, whose inodes are 2 to 101.
@@ -142,6 +146,52 @@ fn a_full_queue_lets_wait_who_wants_to() {
     assert_eq!((stats.cancelled, stats.timed_out), (1, 1));
 }
 
+/// A waker that polls its future at once, on the thread that wakes it, and sends the answer.
+struct Inline {
+    future: Mutex<Option<Pin<Box<ResolveFuture>>>>,
+    answer: Sender<Result<Outcomes, Error>>,
+}
+
+impl Inline {
+    fn poll(self: &Arc<Self>) {
+        let waker = Waker::from(Arc::clone(self));
+        let Some(mut future) = self.future.lock().unwrap().take() else { return };
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(answer) => self.answer.send(answer).unwrap(),
+            Poll::Pending => *self.future.lock().unwrap() = Some(future),
+        }
+    }
+}
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        self.poll();
+    }
+}
+
+#[test]
+fn a_waker_may_poll_at_once() {
+    let settings = Settings { queue_capacity: 1, when_full: WhenFull::Wait, ..one_at_a_time() };
+    let (engine, batcher) = gated(settings);
+    // Never dropped: that would hang too, if the wakers do.
+    let batcher: &BatchPathLookup = Box::leak(Box::new(batcher));
+    engine.close();
+    let running = batcher.lookup_path_async("/d/0");
+    engine.wait_for(1);
+    let queued = batcher.lookup_path_async("/d/1");
+    let (answer, answers) = channel();
+    for i in 2..5 {
+        let future = batcher.resolve_async(Request::new([format!("/d/{i}")]));
+        let future = Mutex::new(Some(Box::pin(future)));
+        Arc::new(Inline { future, answer: answer.clone() }).poll();
+    }
+    engine.open();
+    let next = || answers.recv_timeout(Duration::from_secs(60)).expect("a waker hangs").unwrap().get(0);
+    let mut inodes: Vec<_> = (0..3).map(|_| next().unwrap()).collect();
+    inodes.sort_unstable();
+    assert_eq!((running.wait(), queued.wait(), inodes), (Ok(2), Ok(3), vec![4, 5, 6]));
+}
+
 #[test]
 fn a_deadline_fails_its_own_request_alone() {
     let (engine, batcher) = gated(one_at_a_time());
@@ -230,6 +280,34 @@ fn shutdown_answers_what_waits_and_refuses_what_comes() {
     assert_eq!(batcher.lookup_path_async("/d/0").wait(), Err(Error::Closed));
     assert_eq!(batcher.stats().failed, 2);
     batcher.shutdown();
+}
+
+#[test]
+fn shutdown_leaves_no_worker_asleep() {
+    let (engine, batcher) = gated(Settings { max_in_flight: 2, ..one_at_a_time() });
+    engine.close();
+    let running = (0..2).map(|i| {
+        let future = batcher.lookup_path_async(&format!("/d/{i}"));
+        engine.wait_for(i + 1);
+        future
+    });
+    let running: Vec<_> = running.collect();
+    // The worker that is done first finds nothing that may go; the other one takes the last request.
+    batcher.set_settings(one_at_a_time()).unwrap();
+    let last = batcher.lookup_path_async("/d/2");
+    let begin = std::thread::scope(|scope| {
+        let shutdown = scope.spawn(|| batcher.shutdown());
+        while batcher.lookup_path_async("/d/3").try_get() != Some(Err(Error::Closed)) {
+            std::thread::yield_now();
+        }
+        engine.open();
+        assert_eq!(last.wait(), Ok(4));
+        let begin = Instant::now();
+        shutdown.join().unwrap();
+        begin
+    });
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    assert!(running.into_iter().all(|future| future.wait().is_ok()));
 }
 
 #[test]

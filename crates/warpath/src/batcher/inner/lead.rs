@@ -107,6 +107,7 @@ impl Inner {
         if state.is_idle() {
             self.idle.notify_all();
         }
+        self.unlock(state);
         batch
     }
 

@@ -16,6 +16,7 @@ use super::timer::Timer;
 use crate::filesystem::GpuFilesystem;
 use crate::reply::Reply;
 use crate::{Error, PathBuffer};
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -53,6 +54,8 @@ struct State {
     /// When a worker looks again by itself.
     next_look: Option<Instant>,
     tasks_for_room: Vec<Waker>,
+    /// Tasks for which there is room now. They are woken when the state is unlocked: what a waker does may come back here.
+    to_wake: Vec<Waker>,
     n_threads_for_room: usize,
     stats: BatcherStats,
 }
@@ -90,6 +93,7 @@ impl Inner {
             looks_out: false,
             next_look: None,
             tasks_for_room: vec![],
+            to_wake: vec![],
             n_threads_for_room: 0,
             stats: BatcherStats::default(),
         };
@@ -151,7 +155,7 @@ impl Inner {
             Some(batch) => Admission::Run(batch, reply),
             None => Admission::Queued(reply),
         };
-        drop(state);
+        self.unlock(state);
         if let (Admission::Queued(reply), Some(deadline), Caller::Returns) = (&admission, deadline, caller) {
             self.timer.watch(self, deadline, reply);
         }
@@ -200,7 +204,7 @@ impl Inner {
         is_ready
     }
 
-    /// Takes the next batch if one can go, and counts it as under way.
+    /// Takes the next batch if one can go, and counts it as under way. The caller goes on to [`Inner::unlock`].
     fn take(&self, state: &mut State, now: Instant) -> Option<Batch> {
         if state.in_flight >= state.settings.max_in_flight {
             return None;
@@ -229,8 +233,10 @@ impl Inner {
         }
     }
 
+    /// The caller goes on to [`Inner::unlock`].
     fn made_room(&self, state: &mut State) {
-        state.tasks_for_room.drain(..).for_each(Waker::wake);
+        let State { tasks_for_room, to_wake, .. } = state;
+        to_wake.append(tasks_for_room);
         if state.n_threads_for_room > 0 {
             self.room.notify_all();
         }
@@ -265,7 +271,7 @@ impl Inner {
         let nobody_comes = !self.call_worker(&mut state, Instant::now());
         let batch = nobody_comes.then(|| self.take(&mut state, Instant::now())).flatten();
         self.made_room(&mut state);
-        drop(state);
+        self.unlock(state);
         self.work.notify_all();
         self.timer.close();
         if let Some(batch) = batch {
@@ -291,7 +297,7 @@ impl Inner {
         state.settings = settings;
         self.made_room(&mut state);
         self.call_worker(&mut state, Instant::now());
-        drop(state);
+        self.unlock(state);
         self.work.notify_all();
     }
 
@@ -307,6 +313,13 @@ impl Inner {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Unlocks the state and wakes the tasks for which room has been made.
+    fn unlock(&self, mut state: MutexGuard<'_, State>) {
+        let to_wake = mem::take(&mut state.to_wake);
+        drop(state);
+        to_wake.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -73,7 +73,7 @@ impl Inner {
             if let Some(batch) = self.take(&mut state, now) {
                 idleness.ends(&batch);
                 self.call_worker(&mut state, now);
-                drop(state);
+                self.unlock(state);
                 self.run(batch);
                 state = self.lock();
                 state.in_flight -= 1;
@@ -97,6 +97,10 @@ impl Inner {
             }
         }
         state.n_workers -= 1;
+        if state.closed {
+            // Others may sleep, since what waited could not go yet; it has gone.
+            self.work.notify_all();
+        }
         self.idle.notify_all();
     }
 
