@@ -39,6 +39,18 @@ enum State {
 struct WithoutRoom {
     batcher: Arc<Inner>,
     request: Option<Request>,
+    /// The request's, once it is in the queue. Before, a time-out where its deadline has come.
+    reply: Arc<Reply<Outcomes>>,
+}
+
+impl WithoutRoom {
+    fn is_too_late(&self) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.request.as_ref().and_then(|request| request.deadline)
+    }
 }
 
 impl ResolveFuture {
@@ -50,8 +62,12 @@ impl ResolveFuture {
         ResolveFuture { state: State::Ready(result) }
     }
 
-    pub(crate) fn without_room(batcher: Arc<Inner>, request: Request) -> ResolveFuture {
-        let waiting = WithoutRoom { batcher, request: Some(request) };
+    pub(crate) fn without_room(
+        batcher: Arc<Inner>,
+        request: Request,
+        reply: Arc<Reply<Outcomes>>,
+    ) -> ResolveFuture {
+        let waiting = WithoutRoom { batcher, request: Some(request), reply };
         ResolveFuture { state: State::WithoutRoom(Box::new(waiting)) }
     }
 
@@ -86,7 +102,9 @@ impl ResolveFuture {
                 State::Ready(_) | State::Taken => return Some(self.take_ready()),
                 State::WithoutRoom(waiting) => {
                     let n_paths = waiting.request.as_ref().map_or(0, Request::len);
-                    if !waiting.batcher.wait_for_room(n_paths, until) {
+                    let end = until.into_iter().chain(waiting.deadline()).min();
+                    // Once its deadline has come it is told so when it tries to enter again.
+                    if !waiting.batcher.wait_for_room(n_paths, end) && !waiting.is_too_late() {
                         return None;
                     }
                 }
@@ -98,7 +116,8 @@ impl ResolveFuture {
     fn enter(&mut self, waker: Option<&Waker>) {
         let State::WithoutRoom(waiting) = &mut self.state else { return };
         if let Some(request) = waiting.request.take() {
-            *self = batcher::submit(&Arc::clone(&waiting.batcher), request, true, waker);
+            let reply = Arc::clone(&waiting.reply);
+            *self = batcher::submit(&Arc::clone(&waiting.batcher), request, Some(reply), waker);
         }
     }
 
@@ -117,7 +136,14 @@ impl Future for ResolveFuture {
         self.enter(Some(context.waker()));
         match &self.state {
             State::Asked(reply) => reply.poll(context),
-            State::WithoutRoom(_) => Poll::Pending,
+            // Ready when the deadline comes first.
+            State::WithoutRoom(waiting) => {
+                let polled = waiting.reply.poll(context);
+                if polled.is_ready() {
+                    self.state = State::Taken;
+                }
+                polled
+            }
             State::Ready(_) | State::Taken => Poll::Ready(self.take_ready()),
         }
     }
@@ -133,7 +159,8 @@ impl Drop for ResolveFuture {
 
 impl Drop for WithoutRoom {
     fn drop(&mut self) {
-        if self.request.is_some() {
+        // A time-out has been counted by the timer.
+        if self.request.is_some() && self.reply.cancel() {
             self.batcher.cancelled();
         }
     }

@@ -215,6 +215,55 @@ fn a_deadline_fails_its_own_request_alone() {
 }
 
 #[test]
+fn a_deadline_holds_without_room_in_the_queue_too() {
+    let settings = Settings { queue_capacity: 1, when_full: WhenFull::Wait, ..one_at_a_time() };
+    let (engine, batcher) = gated(settings);
+    engine.close();
+    let running = batcher.lookup_path_async("/d/0");
+    engine.wait_for(1);
+    let queued = batcher.lookup_path_async("/d/1");
+    let within = |time| batcher.resolve_async(Request::new(["/d/2"]).timeout(time));
+    let soon = Duration::from_millis(10);
+
+    // Polled once: nobody but the timer wakes the task.
+    let (answer, answers) = channel();
+    let future = Mutex::new(Some(Box::pin(within(soon))));
+    Arc::new(Inline { future, answer }).poll();
+    let timed_out = answers.recv_timeout(Duration::from_secs(60)).expect("the deadline has passed unnoticed");
+    assert_eq!(timed_out.unwrap_err(), Error::TimedOut);
+
+    let (waited, is_over) = channel();
+    let blocking = within(soon);
+    let mut for_a_while = within(soon);
+    std::thread::spawn(move || {
+        let timed_out = for_a_while.wait_timeout(Duration::from_secs(600));
+        waited.send([Some(blocking.wait()), timed_out])
+    });
+    let both = is_over.recv_timeout(Duration::from_secs(60)).expect("waits beyond its deadline");
+    assert_eq!(both, [Some(Err(Error::TimedOut)), Some(Err(Error::TimedOut))]);
+
+    // A time to wait that ends before the deadline ends the waiting alone.
+    let mut in_time = within(Duration::from_secs(600));
+    assert_eq!(in_time.wait_timeout(soon), None);
+    // One that is dropped after its deadline has timed out, and is not cancelled as well.
+    let late = within(soon);
+    let n_before = batcher.stats().timed_out;
+    while batcher.stats().timed_out == n_before {
+        std::thread::yield_now();
+    }
+    drop(late);
+    drop(within(Duration::from_secs(600)));
+
+    engine.open();
+    assert_eq!((running.wait(), queued.wait()), (Ok(2), Ok(3)));
+    assert_eq!(in_time.wait().unwrap().get(0), Ok(4));
+    batcher.shutdown();
+    let stats = batcher.stats();
+    assert_eq!((stats.requests, stats.answered), (8, 3));
+    assert_eq!((stats.timed_out, stats.cancelled), (4, 1));
+}
+
+#[test]
 fn a_dropped_future_is_not_resolved() {
     let (engine, batcher) = gated(one_at_a_time());
     engine.close();

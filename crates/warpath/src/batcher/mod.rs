@@ -28,6 +28,7 @@ pub use settings::{Settings, SettingsError, WhenFull};
 pub use stats::BatcherStats;
 
 use crate::future::{BatchLookupFuture, LookupFuture, ResolveFuture};
+use crate::reply::Reply;
 use crate::{Error, GpuFilesystem};
 pub(crate) use inner::Inner;
 use inner::{Admission, Caller, one_path};
@@ -201,21 +202,21 @@ impl BatchPathLookup {
             return result;
         }
         let deadline = request.deadline;
-        let mut again = false;
+        let mut again = None;
         let reply = loop {
-            match self.inner.admit(request, Caller::Blocks, again, None)? {
+            match self.inner.admit(request, Caller::Blocks, again.take(), None)? {
                 Admission::Lead(request) => return self.inner.answer(&request),
                 Admission::Run(batch, reply) => {
                     self.inner.lead(batch);
                     break reply;
                 }
                 Admission::Queued(reply) => break reply,
-                Admission::Full(refused) => {
+                Admission::Full(refused, reply) => {
                     if !self.inner.wait_for_room(refused.len(), deadline) {
                         self.inner.timed_out();
                         return Err(Error::TimedOut);
                     }
-                    (request, again) = (refused, true);
+                    (request, again) = (refused, Some(reply));
                 }
             }
         };
@@ -243,7 +244,7 @@ impl BatchPathLookup {
         if let Some(result) = self.inner.answer_at_once(&request) {
             return ResolveFuture::ready(result);
         }
-        submit(&self.inner, request, false, None)
+        submit(&self.inner, request, None, None)
     }
 
     /// The settings in force.
@@ -279,11 +280,11 @@ impl BatchPathLookup {
     }
 }
 
-/// Hands a request in, for a future.
+/// Hands a request in, for a future; `again` as for [`Inner::admit`].
 pub(crate) fn submit(
     inner: &Arc<Inner>,
     request: Request,
-    again: bool,
+    again: Option<Arc<Reply<Outcomes>>>,
     waker: Option<&Waker>,
 ) -> ResolveFuture {
     match inner.admit(request, Caller::Returns, again, waker) {
@@ -293,7 +294,7 @@ pub(crate) fn submit(
             ResolveFuture::new(reply)
         }
         Ok(Admission::Queued(reply)) => ResolveFuture::new(reply),
-        Ok(Admission::Full(request)) => ResolveFuture::without_room(Arc::clone(inner), request),
+        Ok(Admission::Full(request, reply)) => ResolveFuture::without_room(Arc::clone(inner), request, reply),
         Err(error) => ResolveFuture::ready(Err(error)),
     }
 }

@@ -67,8 +67,8 @@ pub(super) enum Admission {
     /// The caller runs this batch; its own request is among those that wait.
     Run(Batch, Arc<Reply<Outcomes>>),
     Queued(Arc<Reply<Outcomes>>),
-    /// There is no room.
-    Full(Request),
+    /// There is no room. The reply is the request's when it comes again.
+    Full(Request, Arc<Reply<Outcomes>>),
 }
 
 /// Whether a request's own thread may run it.
@@ -110,20 +110,26 @@ impl Inner {
         })
     }
 
-    /// Takes a request in. `again` for one that has been told [`Admission::Full`] before; `waker` is woken when there is room.
+    /// Takes a request in. One that has been told [`Admission::Full`] before comes with the reply that it got then; `waker` is woken
+    /// when there is room.
     pub(super) fn admit(
         self: &Arc<Self>,
         request: Request,
         caller: Caller,
-        again: bool,
+        again: Option<Arc<Reply<Outcomes>>>,
         waker: Option<&Waker>,
     ) -> Result<Admission, Error> {
         let mut state = self.lock();
-        if !again {
+        if again.is_none() {
             state.stats.requests += 1;
             self.metrics.requests.increment(1);
         }
+        // The timer may have been faster, and has counted it.
+        let has_timed_out = || again.as_ref().is_some_and(|reply| !reply.cancel());
         if state.closed {
+            if has_timed_out() {
+                return Err(Error::TimedOut);
+            }
             state.stats.failed += 1;
             self.metrics.failed.increment(1);
             return Err(Error::Closed);
@@ -137,6 +143,9 @@ impl Inner {
         }
         let now = Instant::now();
         if request.deadline.is_some_and(|deadline| deadline <= now) {
+            if has_timed_out() {
+                return Err(Error::TimedOut);
+            }
             state.stats.timed_out += 1;
             self.metrics.timed_out.increment(1);
             return Err(Error::TimedOut);
@@ -145,10 +154,13 @@ impl Inner {
             self.purge(&mut state);
         }
         if state.is_full(request.len()) {
-            return self.no_room(state, request, waker);
+            return self.no_room(state, request, caller, again, waker);
         }
-        let reply = Reply::new();
         let deadline = request.deadline;
+        let (reply, is_new) = match again {
+            Some(reply) => (reply, false),
+            None => (Reply::new(), true),
+        };
         state.queues.push(Queued { request, reply: Arc::clone(&reply), since: now });
         let nobody_comes = !self.call_worker(&mut state, now);
         let admission = match nobody_comes.then(|| self.take(&mut state, now)).flatten() {
@@ -156,25 +168,43 @@ impl Inner {
             None => Admission::Queued(reply),
         };
         self.unlock(state);
-        if let (Admission::Queued(reply), Some(deadline), Caller::Returns) = (&admission, deadline, caller) {
-            self.timer.watch(self, deadline, reply);
+        if let (true, Admission::Queued(reply)) = (is_new, &admission) {
+            self.watch(deadline, caller, reply);
         }
         Ok(admission)
     }
 
     fn no_room(
-        &self,
+        self: &Arc<Self>,
         mut state: MutexGuard<'_, State>,
         request: Request,
+        caller: Caller,
+        again: Option<Arc<Reply<Outcomes>>>,
         waker: Option<&Waker>,
     ) -> Result<Admission, Error> {
         if state.settings.when_full == WhenFull::Wait {
             state.tasks_for_room.extend(waker.cloned());
-            return Ok(Admission::Full(request));
+            drop(state);
+            let reply = again.unwrap_or_else(|| {
+                let reply = Reply::new();
+                self.watch(request.deadline, caller, &reply);
+                reply
+            });
+            return Ok(Admission::Full(request, reply));
+        }
+        if again.is_some_and(|reply| !reply.cancel()) {
+            return Err(Error::TimedOut);
         }
         state.stats.rejected += 1;
         self.metrics.rejected.increment(1);
         Err(Error::Rejected { queued: state.queues.n_paths(), capacity: state.settings.queue_capacity })
+    }
+
+    /// Has the timer look after the deadline of a request whose caller does not wait itself.
+    fn watch(self: &Arc<Self>, deadline: Option<Instant>, caller: Caller, reply: &Arc<Reply<Outcomes>>) {
+        if let (Some(deadline), Caller::Returns) = (deadline, caller) {
+            self.timer.watch(self, deadline, reply);
+        }
     }
 
     /// Blocks until so many paths fit, or the deadline has come: then `false`.
