@@ -370,6 +370,24 @@ fn a_dropped_batcher_answers_what_waits() {
 }
 
 #[test]
+fn a_deadline_keeps_nothing_in_memory_once_it_is_answered() {
+    let (engine, batcher) = gated(one_at_a_time());
+    engine.close();
+    let running = batcher.resolve_async(Request::new(["/d/0"]).timeout(Duration::from_secs(3600)));
+    engine.wait_for(1);
+    drop(batcher);
+    engine.open();
+    assert_eq!(running.wait().unwrap().get(0), Ok(2));
+    let engine_left = Arc::downgrade(&engine);
+    drop(engine);
+    let is_gone = |_| {
+        std::thread::sleep(Duration::from_millis(5));
+        engine_left.strong_count() == 0
+    };
+    assert!((0..6000).any(is_gone), "half a minute, and the engine is still kept");
+}
+
+#[test]
 fn options_are_kept_apart() {
     let (engine, batcher) = gated(one_at_a_time());
     engine.close();

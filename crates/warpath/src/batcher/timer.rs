@@ -39,7 +39,9 @@ struct Deadline {
 
 impl Timer {
     /// Sees to it that the reply is a time-out when `at` has come and there is no other.
-    pub fn watch(&self, inner: &Arc<Inner>, at: Instant, reply: &Arc<Reply<Outcomes>>) {
+    ///
+    /// The thread does not keep the batcher: it may outlive it until [`Timer::close`].
+    pub fn watch(self: &Arc<Self>, inner: &Arc<Inner>, at: Instant, reply: &Arc<Reply<Outcomes>>) {
         let mut state = self.lock();
         if state.deadlines.len() >= state.clean_at.max(FEW) {
             state.deadlines.retain(|Reverse(deadline)| deadline.is_open());
@@ -50,10 +52,10 @@ impl Timer {
         let is_first = state.deadlines.peek().is_none_or(|Reverse(first)| at < first.at);
         state.deadlines.push(Reverse(Deadline { at, number, reply: Arc::downgrade(reply) }));
         if !state.is_running {
-            let for_thread = Arc::clone(inner);
+            let (timer, inner) = (Arc::clone(self), Arc::downgrade(inner));
             let thread = std::thread::Builder::new().name("warpath-timer".to_owned());
             // Without a thread the answer still comes; the next deadline tries again.
-            state.is_running = thread.spawn(move || for_thread.timer().run(&for_thread)).is_ok();
+            state.is_running = thread.spawn(move || timer.run(&inner)).is_ok();
         } else if is_first {
             self.changed.notify_one();
         }
@@ -65,7 +67,7 @@ impl Timer {
         self.changed.notify_one();
     }
 
-    fn run(&self, inner: &Inner) {
+    fn run(&self, inner: &Weak<Inner>) {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
@@ -83,11 +85,15 @@ impl Timer {
                 None if state.is_closed => break,
                 None => IDLE,
             };
+            if state.is_closed {
+                let n_before = state.deadlines.len();
+                state.deadlines.retain(|Reverse(deadline)| deadline.is_open());
+                if state.deadlines.len() < n_before {
+                    continue;
+                }
+            }
             let waited = self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
-            if state.is_closed {
-                state.deadlines.retain(|Reverse(deadline)| deadline.is_open());
-            }
             if waited.1.timed_out() && state.deadlines.is_empty() {
                 break;
             }
@@ -105,8 +111,9 @@ impl Deadline {
         self.reply.upgrade().is_some_and(|reply| reply.is_open())
     }
 
-    fn time_out(&self, inner: &Inner) {
-        if self.reply.upgrade().is_some_and(|reply| reply.complete(Err(Error::TimedOut))) {
+    fn time_out(&self, inner: &Weak<Inner>) {
+        let is_late = self.reply.upgrade().is_some_and(|reply| reply.complete(Err(Error::TimedOut)));
+        if is_late && let Some(inner) = inner.upgrade() {
             inner.timed_out();
         }
     }

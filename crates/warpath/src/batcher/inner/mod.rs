@@ -35,7 +35,7 @@ pub(crate) struct Inner {
     room: Condvar,
     /// For shutdown: nothing waits and nothing runs.
     idle: Condvar,
-    timer: Timer,
+    timer: Arc<Timer>,
     at_once: AtOnce,
     /// Whether a request has come since the worker that looks out began to.
     has_come: AtomicBool,
@@ -103,7 +103,7 @@ impl Inner {
             work: Condvar::new(),
             room: Condvar::new(),
             idle: Condvar::new(),
-            timer: Timer::default(),
+            timer: Arc::default(),
             at_once,
             has_come: AtomicBool::new(false),
             metrics: Metrics::default(),
@@ -337,10 +337,6 @@ impl Inner {
         stats
     }
 
-    pub(super) fn timer(&self) -> &Timer {
-        &self.timer
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -350,6 +346,13 @@ impl Inner {
         let to_wake = mem::take(&mut state.to_wake);
         drop(state);
         to_wake.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Inner {
+    /// Lets the timer's thread go on to its end: what it still has is answered.
+    fn drop(&mut self) {
+        self.timer.close();
     }
 }
 
