@@ -2,6 +2,7 @@
 
 use crate::Error;
 use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::Thread;
@@ -11,6 +12,8 @@ use std::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Reply<T> {
     state: Mutex<State<T>>,
+    /// Counts it when it is cancelled or times out.
+    n_dead: Option<Arc<AtomicUsize>>,
 }
 
 #[derive(Debug)]
@@ -31,7 +34,16 @@ enum Waiter {
 
 impl<T> Reply<T> {
     pub fn new() -> Arc<Reply<T>> {
-        Arc::new(Reply { state: Mutex::new(State::Waiting(Waiter::Nobody)) })
+        Reply::of(None)
+    }
+
+    /// One that adds to `n_dead` when it is cancelled or times out.
+    pub fn counted(n_dead: &Arc<AtomicUsize>) -> Arc<Reply<T>> {
+        Reply::of(Some(Arc::clone(n_dead)))
+    }
+
+    fn of(n_dead: Option<Arc<AtomicUsize>>) -> Arc<Reply<T>> {
+        Arc::new(Reply { state: Mutex::new(State::Waiting(Waiter::Nobody)), n_dead })
     }
 
     /// Whether an answer is still wanted and has not been given.
@@ -65,8 +77,24 @@ impl<T> Reply<T> {
         let open = matches!(*state, State::Waiting(_));
         if open {
             *state = State::Cancelled;
+            self.count_dead();
         }
         open
+    }
+
+    /// Says that its time is over, as [`Reply::complete`].
+    pub fn time_out(&self) -> bool {
+        let is_late = self.complete(Err(Error::TimedOut));
+        if is_late {
+            self.count_dead();
+        }
+        is_late
+    }
+
+    fn count_dead(&self) {
+        if let Some(n_dead) = &self.n_dead {
+            n_dead.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The answer if it is there and was not taken before.
@@ -149,6 +177,17 @@ mod tests {
         assert!(reply.cancel());
         assert!(!reply.complete(Ok(1)));
         assert!(!reply.is_open());
+    }
+
+    #[test]
+    fn who_is_dead_is_counted_once() {
+        let n_dead = Arc::default();
+        let replies: [Arc<Reply<u32>>; 3] = std::array::from_fn(|_| Reply::counted(&n_dead));
+        assert!(replies[0].cancel() && !replies[0].time_out() && !replies[0].cancel());
+        assert!(replies[1].time_out() && !replies[1].cancel() && !replies[1].time_out());
+        assert!(replies[2].complete(Ok(1)) && !replies[2].time_out() && !replies[2].cancel());
+        assert_eq!(n_dead.load(Ordering::Relaxed), 2);
+        assert_eq!(replies[1].try_take(), Some(Err(Error::TimedOut)));
     }
 
     #[test]

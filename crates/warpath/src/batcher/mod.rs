@@ -222,7 +222,7 @@ impl BatchPathLookup {
         };
         match reply.wait(deadline) {
             Some(result) => result,
-            None if reply.complete(Err(Error::TimedOut)) => {
+            None if reply.time_out() => {
                 self.inner.timed_out();
                 Err(Error::TimedOut)
             }

@@ -1,7 +1,6 @@
 //! Deadlines of requests whose callers do not wait themselves: a thread, started with the first of them.
 
 use super::inner::Inner;
-use crate::Error;
 use crate::reply::Reply;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -112,7 +111,7 @@ impl Deadline {
     }
 
     fn time_out(&self, inner: &Weak<Inner>) {
-        let is_late = self.reply.upgrade().is_some_and(|reply| reply.complete(Err(Error::TimedOut)));
+        let is_late = self.reply.upgrade().is_some_and(|reply| reply.time_out());
         if is_late && let Some(inner) = inner.upgrade() {
             inner.timed_out();
         }

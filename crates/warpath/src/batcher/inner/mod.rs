@@ -17,7 +17,7 @@ use crate::filesystem::GpuFilesystem;
 use crate::reply::Reply;
 use crate::{Error, PathBuffer};
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     at_once: AtOnce,
     /// Whether a request has come since the worker that looks out began to.
     has_come: AtomicBool,
+    /// Requests that were cancelled or timed out since the queue was last purged of such. Some may not have been in it.
+    n_dead: Arc<AtomicUsize>,
     pub(super) metrics: Metrics,
 }
 
@@ -106,6 +108,7 @@ impl Inner {
             timer: Arc::default(),
             at_once,
             has_come: AtomicBool::new(false),
+            n_dead: Arc::default(),
             metrics: Metrics::default(),
         })
     }
@@ -159,7 +162,7 @@ impl Inner {
         let deadline = request.deadline;
         let (reply, is_new) = match again {
             Some(reply) => (reply, false),
-            None => (Reply::new(), true),
+            None => (Reply::counted(&self.n_dead), true),
         };
         state.queues.push(Queued { request, reply: Arc::clone(&reply), since: now });
         let nobody_comes = !self.call_worker(&mut state, now);
@@ -186,7 +189,7 @@ impl Inner {
             state.tasks_for_room.extend(waker.cloned());
             drop(state);
             let reply = again.unwrap_or_else(|| {
-                let reply = Reply::new();
+                let reply = Reply::counted(&self.n_dead);
                 self.watch(request.deadline, caller, &reply);
                 reply
             });
@@ -250,7 +253,11 @@ impl Inner {
         Some(batch)
     }
 
+    /// Takes out the requests that nobody waits for, if there are any: it walks the whole queue, and refusals are many when it is full.
     fn purge(&self, state: &mut State) {
+        if self.n_dead.swap(0, Ordering::Relaxed) == 0 {
+            return;
+        }
         let State { queues, stats, .. } = state;
         queues.purge(|dead| self.count_dead(dead, stats));
     }
