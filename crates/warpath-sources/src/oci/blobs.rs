@@ -122,7 +122,7 @@ fn open_beneath(folder: &OwnedFd, name: &str) -> std::io::Result<File> {
 /// The archive; a compressed one is unpacked to an unnamed file, as layers are read out of order.
 fn seekable(path: &Path) -> Result<File, SourceError> {
     let mut file = File::open(path).map_err(SourceError::io(path))?;
-    let mut magic = [0; 4];
+    let mut magic = [0; compressed::MAGIC];
     let n_bytes = file.read(&mut magic).map_err(SourceError::io(path))?;
     file.rewind().map_err(SourceError::io(path))?;
     if !compressed::is_compressed(&magic[..n_bytes]) {
