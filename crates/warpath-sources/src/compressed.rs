@@ -230,6 +230,18 @@ impl<R: BufRead> ZstdFrames<R> {
     }
 }
 
+impl<R: BufRead> ZstdFrames<R> {
+    /// Compares the checksum of the frame that has been read, which ruzstd leaves to its callers.
+    fn check(&self) -> io::Result<()> {
+        match self.decoder.get_checksum_from_data() {
+            Some(promised) if self.in_frame && self.decoder.get_calculated_checksum() != Some(promised) => {
+                Err(invalid("the zstd data is damaged: it has another checksum than promised"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl<R: BufRead> Read for ZstdFrames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
@@ -240,6 +252,7 @@ impl<R: BufRead> Read for ZstdFrames<R> {
                 return self.decoder.read(buffer);
             }
             if !self.in_frame || self.decoder.is_finished() {
+                self.check()?;
                 self.in_frame = self.next_frame()?;
                 if !self.in_frame {
                     return Ok(0);
@@ -337,6 +350,19 @@ mod tests {
             assert!(is_compressed(bytes));
         }
         assert_eq!(plain(b"BZhang/photos\n"), b"BZhang/photos\n");
+    }
+
+    #[test]
+    fn checksums_of_zstd_frames_are_compared() {
+        let text = b"usr/bin/a\n".repeat(50_000);
+        let level = ruzstd::encoding::CompressionLevel::Uncompressed;
+        let mut frames = ruzstd::encoding::compress_to_vec(&text[..], level).repeat(2);
+        assert_eq!(plain(&frames), text.repeat(2));
+        let middle = frames.len() / 4;
+        frames[middle] ^= 1;
+        let error = all(&frames).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+        assert!(error.to_string().contains("checksum"), "{error}");
     }
 
     #[test]
