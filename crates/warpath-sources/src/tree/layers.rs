@@ -2,6 +2,8 @@
 
 use super::Tree;
 use super::spelling::{respell, trim};
+use foldhash::fast::RandomState;
+use std::collections::{HashMap, HashSet};
 use warpath_core::{InodeId, NamespaceError, Options, ROOT, reference};
 
 /// The layer that last touched each inode; nothing is kept while there is but one.
@@ -9,11 +11,14 @@ use warpath_core::{InodeId, NamespaceError, Options, ROOT, reference};
 pub(super) struct Layers {
     current: u32,
     of: Vec<u32>,
+    /// Names, by their directory, that this layer gives to inodes of lower ones.
+    links: HashMap<InodeId, HashSet<Vec<u8>>, RandomState>,
 }
 
 impl Layers {
     pub fn begin(&mut self) {
         self.current += 1;
+        self.links.clear();
     }
 
     pub fn touch(&mut self, inode: InodeId) {
@@ -26,8 +31,19 @@ impl Layers {
         }
     }
 
-    /// Whether the inode belongs to a lower layer.
-    pub fn is_lower(&self, inode: InodeId) -> bool {
+    /// Remembers that this layer makes the name a hard link to the inode, whose other names stay of their layers.
+    pub fn link(&mut self, parent: InodeId, name: &[u8], inode: InodeId) {
+        if self.is_lower_inode(inode) {
+            self.links.entry(parent).or_default().insert(name.to_vec());
+        }
+    }
+
+    /// Whether the entry belongs to a lower layer.
+    pub fn is_lower(&self, parent: InodeId, name: &[u8], inode: InodeId) -> bool {
+        self.is_lower_inode(inode) && !self.links.get(&parent).is_some_and(|names| names.contains(name))
+    }
+
+    fn is_lower_inode(&self, inode: InodeId) -> bool {
         self.of.get(inode as usize).copied().unwrap_or(0) < self.current
     }
 }
@@ -52,7 +68,7 @@ impl Tree<'_> {
     pub fn white_out(&mut self, path: &[u8]) -> Result<(), NamespaceError> {
         self.summary.records += 1;
         let Some((parent, name, inode)) = self.lower_entry(path) else { return Ok(()) };
-        if self.layers.is_lower(inode) {
+        if self.layers.is_lower(parent, &name, inode) {
             self.remove_subtree(parent, &name, inode)?;
             self.summary.whited_out += 1;
             return Ok(());
@@ -96,7 +112,7 @@ impl Tree<'_> {
             let entries: Vec<(Vec<u8>, InodeId)> =
                 self.namespace.list(directory).map(|entry| (entry.name.to_vec(), entry.inode)).collect();
             for (name, inode) in entries {
-                if self.layers.is_lower(inode) {
+                if self.layers.is_lower(directory, &name, inode) {
                     self.remove_subtree(directory, &name, inode)?;
                     self.summary.whited_out += 1;
                 } else if self.namespace.is_directory(inode) {

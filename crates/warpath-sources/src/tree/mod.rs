@@ -288,7 +288,7 @@ impl<'f> Tree<'f> {
         name: &[u8],
         inode: InodeId,
     ) -> Result<InodeId, NamespaceError> {
-        if self.layers.is_lower(inode) {
+        if self.layers.is_lower(parent, name, inode) {
             self.summary.replaced += 1;
         } else if !(self.rules.untyped && self.namespace.file_type(inode) == Some(FileType::Regular)) {
             self.summary.file_and_directory += 1;
@@ -347,7 +347,8 @@ impl<'f> Tree<'f> {
             },
             Kind::SameInode(inode) => {
                 self.namespace.add_hard_link(parent, name, inode)?;
-                inode
+                self.layers.link(parent, name, inode);
+                return Ok(inode);
             }
         };
         self.note(inode, false);
@@ -362,7 +363,7 @@ impl<'f> Tree<'f> {
         old: InodeId,
         kind: Kind<'_>,
     ) -> Result<InodeId, NamespaceError> {
-        let lower = self.layers.is_lower(old);
+        let lower = self.layers.is_lower(parent, name, old);
         let count = if lower { &mut self.summary.replaced } else { &mut self.summary.duplicates };
         if self.namespace.is_directory(old) {
             if matches!(kind, Kind::Directory | Kind::Unknown) {
@@ -390,6 +391,7 @@ impl<'f> Tree<'f> {
             }
             Kind::SameInode(inode) if inode == old => {
                 *count += 1;
+                self.layers.link(parent, name, inode);
                 Ok(old)
             }
             _ => {

@@ -274,3 +274,34 @@ fn layers_replace_join_and_white_out() {
     assert_eq!((summary.replaced, summary.whited_out), (3, 5));
     assert_eq!((summary.duplicates, summary.file_and_directory), (0, 0));
 }
+
+/// The name is of the layer that links it, the inode is not: its other names are still what lower layers hold.
+#[test]
+fn whiteouts_of_what_the_same_layer_links() {
+    let mut tree = Tree::new(ARCHIVE);
+    let add = |tree: &mut Tree<'_>, path, kind| tree.add(&record(path, kind)).unwrap();
+    tree.begin_layer().unwrap();
+    for path in ["a", "d/low", "e/low", "same"] {
+        add(&mut tree, path, Kind::File);
+    }
+    add(&mut tree, "same2", Kind::HardLink(b"same"));
+    tree.begin_layer().unwrap();
+    add(&mut tree, "b", Kind::HardLink(b"a"));
+    tree.white_out(b"a").unwrap();
+    add(&mut tree, "d/new", Kind::HardLink(b"d/low"));
+    tree.white_out_children(b"d").unwrap();
+    // What a layer links stays, also where it was so before.
+    add(&mut tree, "e/new", Kind::HardLink(b"e/low"));
+    add(&mut tree, "same2", Kind::HardLink(b"same"));
+    for path in ["b", "e/new", "same2"] {
+        tree.white_out(path.as_bytes()).unwrap();
+    }
+    assert_eq!(
+        paths(tree.namespace()),
+        ["/b", "/d/", "/d/new", "/e/", "/e/low", "/e/new", "/same", "/same2"]
+    );
+    assert_eq!(tree.summary_mut().whited_out, 2);
+    tree.begin_layer().unwrap();
+    tree.white_out(b"b").unwrap();
+    assert_eq!(paths(&tree.finish().unwrap().0)[0], "/d/");
+}
