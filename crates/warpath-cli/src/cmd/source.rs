@@ -69,8 +69,8 @@ pub struct SourceArgs {
     #[arg(long, value_name = "NAME", requires = "from_oci")]
     pub image: Option<String>,
 
-    /// Images: platform, such as linux/arm64
-    #[arg(long, value_name = "OS/ARCH", requires = "from_oci")]
+    /// Images: platform, such as linux/arm64 or linux/arm/v7
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", requires = "from_oci")]
     pub platform: Option<String>,
 
     /// Tables: which column holds what, such as path=Key; by number from 0 without a header; can be repeated

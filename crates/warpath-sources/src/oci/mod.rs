@@ -23,9 +23,11 @@ use digest::{Checked, Digest};
 /// Which image is read where there are several.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImageChoice {
-    /// Its name, as in the annotation `org.opencontainers.image.ref.name`, in `RepoTags`, or its digest.
+    /// Its name: as in the annotation `org.opencontainers.image.ref.name`, as in `io.containerd.image.name` with or
+    /// without `docker.io/library/` or `docker.io/`, as in `RepoTags`; or its digest.
     pub name: Option<String>,
-    /// Its platform, such as `linux/arm64`. Default: Linux on this machine's processor.
+    /// Its platform, such as `linux/arm64` or, where the variant matters, `linux/arm/v7`. Default: Linux on this
+    /// machine's processor.
     pub platform: Option<String>,
 }
 
@@ -171,11 +173,8 @@ fn choose<'m>(manifests: &'m [Value], name: Option<&str>, platform: Option<&str>
         .filter(|manifest| manifest["platform"]["os"] != "unknown")
         .collect();
     let wanted = platform.map_or_else(|| format!("linux/{}", architecture()), str::to_owned);
-    let fitting: Vec<&Value> = named
-        .iter()
-        .copied()
-        .filter(|manifest| platform_of(manifest).is_some_and(|it| it == wanted))
-        .collect();
+    let fitting: Vec<&Value> =
+        named.iter().copied().filter(|manifest| is_of(manifest, &wanted) == Some(true)).collect();
     match (fitting.as_slice(), named.as_slice()) {
         ([only], _) => Some(only),
         // A single image that does not tell its platform, or that nobody asked to be of another.
@@ -185,16 +184,35 @@ fn choose<'m>(manifests: &'m [Value], name: Option<&str>, platform: Option<&str>
 }
 
 fn has_name(manifest: &Value, name: &str) -> bool {
-    let annotations = &manifest["annotations"];
-    ["org.opencontainers.image.ref.name", "io.containerd.image.name"]
-        .iter()
-        .any(|key| annotations[*key] == name)
+    manifest["annotations"][REF_NAME] == name
         || manifest["digest"] == name
+        || manifest["annotations"][IMAGE_NAME].as_str().is_some_and(|full| short(full) == short(name))
+}
+
+/// The name that its writer gave an image; of Docker since 25 it is the tag alone.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The full name of an image, with its registry, as containerd and Docker since 25 write it.
+const IMAGE_NAME: &str = "io.containerd.image.name";
+
+/// The name as people write it: without the registry that goes without saying.
+fn short(name: &str) -> &str {
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    name.strip_prefix("library/").unwrap_or(name)
+}
+
+/// Whether a manifest is of the platform, and of its variant where one is asked for; `None` where it does not tell.
+fn is_of(manifest: &Value, wanted: &str) -> Option<bool> {
+    let platform = platform_of(manifest)?;
+    let variant = platform.strip_prefix(wanted);
+    Some(variant.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 fn platform_of(manifest: &Value) -> Option<String> {
     let platform = &manifest["platform"];
-    Some(format!("{}/{}", platform["os"].as_str()?, platform["architecture"].as_str()?))
+    let (os, architecture) = (platform["os"].as_str()?, platform["architecture"].as_str()?);
+    let variant = platform["variant"].as_str().map(|variant| format!("/{variant}"));
+    Some(format!("{os}/{architecture}{}", variant.unwrap_or_default()))
 }
 
 /// This machine's processor as images name it.
@@ -208,7 +226,8 @@ fn architecture() -> &'static str {
 }
 
 fn describe(manifest: &Value) -> String {
-    let name = manifest["annotations"]["org.opencontainers.image.ref.name"].as_str();
+    let annotations = &manifest["annotations"];
+    let name = annotations[IMAGE_NAME].as_str().map(short).or_else(|| annotations[REF_NAME].as_str());
     let digest = manifest["digest"].as_str().unwrap_or("?");
     format!("{} ({})", name.unwrap_or(digest), platform_of(manifest).unwrap_or_else(|| "any platform".into()))
 }

@@ -153,6 +153,67 @@ fn archives_of_docker_save() {
     assert!(read(&path, Some("b"), None).unwrap_err().contains("a:1, a:2"));
 }
 
+/// An image of one file for each of these descriptors; what is in the braces besides the digest.
+fn image_of(descriptors: &[(&str, &str)]) -> Vec<u8> {
+    let mut layout = Layout::default();
+    let manifests: Vec<String> = descriptors
+        .iter()
+        .map(|(file, descriptor)| {
+            let layer = layout.blob(Members::new().file(file).bytes());
+            let manifest = layout.blob(format!(r#"{{"layers":[{{"digest":"{layer}"}}]}}"#));
+            format!(r#"{{"digest":"{manifest}",{descriptor}}}"#)
+        })
+        .collect();
+    layout.file("index.json", format!(r#"{{"manifests":[{}]}}"#, manifests.join(",")));
+    archive(&layout.0)
+}
+
+/// Docker since 25 saves an OCI layout, where `ref.name` is the tag alone.
+#[test]
+fn images_are_named_as_docker_names_them() {
+    let named = |name| {
+        format!(
+            r#""annotations":{{"io.containerd.image.name":"docker.io/{name}:1","org.opencontainers.image.ref.name":"1"}}"#
+        )
+    };
+    let [alpine, mine] = ["library/alpine", "me/mine"].map(named);
+    let folder = tempfile::tempdir().unwrap();
+    let image = image_of(&[("alpine", &alpine), ("mine", &mine)]);
+    let path = written(folder.path(), "saved.tar", &image);
+    for name in ["alpine:1", "library/alpine:1", "docker.io/alpine:1", "docker.io/library/alpine:1"] {
+        assert_eq!(read(&path, Some(name), None).unwrap(), ["/alpine"], "{name}");
+    }
+    for name in ["me/mine:1", "docker.io/me/mine:1"] {
+        assert_eq!(read(&path, Some(name), None).unwrap(), ["/mine"], "{name}");
+    }
+    for name in ["1", "alpine", "mine:1"] {
+        let error = read(&path, Some(name), None).unwrap_err();
+        assert!(error.contains("fits: alpine:1 (any platform); me/mine:1 (any platform);"), "{error}");
+    }
+}
+
+#[test]
+fn variants_of_a_platform_count_where_they_are_asked_for() {
+    let of = |rest| format!(r#""platform":{{"os":"linux","architecture":{rest}}}"#);
+    let [v5, v7, arm64] =
+        [r#""arm","variant":"v5""#, r#""arm","variant":"v7""#, r#""arm64","variant":"v8""#].map(of);
+    let folder = tempfile::tempdir().unwrap();
+    let image = image_of(&[("v5", &v5), ("v7", &v7), ("arm64", &arm64)]);
+    let path = written(folder.path(), "arm.tar", &image);
+    for (platform, file) in [
+        ("linux/arm/v5", "/v5"),
+        ("linux/arm/v7", "/v7"),
+        ("linux/arm64", "/arm64"),
+        ("linux/arm64/v8", "/arm64"),
+    ] {
+        assert_eq!(read(&path, None, Some(platform)).unwrap(), [file], "{platform}");
+    }
+    for platform in ["linux/arm", "linux/arm/v6", "linux/arm64/v9", "linux/ar", "linux/arm/v"] {
+        let error = read(&path, None, Some(platform)).unwrap_err();
+        assert!(error.contains("(linux/arm/v5)") && error.contains("(linux/arm64/v8)"), "{error}");
+    }
+}
+
 /// A layer of nearly 2^63 bytes, by its header, that is listed three times.
 #[test]
 fn sizes_that_no_file_has_are_an_error() {
