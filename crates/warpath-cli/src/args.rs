@@ -68,7 +68,9 @@ pub struct LookupArgs {
     ///
     /// FILE=MOUNTPOINT sets the index's root at that absolute path; of several indexes the one with the
     /// longest mount point in front of a path answers it, and paths in front of which none stands are
-    /// UNINDEXED. The mount point is compared as text: links and `..` do not lead from one index to another.
+    /// UNINDEXED. The mount point is compared as text: links do not lead from one index to another, and
+    /// paths that `..` leads out of one are UNINDEXED. Without MOUNTPOINTs indexes of this machine's trees
+    /// add to each other.
     #[arg(long, value_name = "FILE[=MOUNTPOINT]")]
     pub index: Vec<OsString>,
 

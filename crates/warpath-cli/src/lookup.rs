@@ -6,17 +6,17 @@ use crate::input::Input;
 use crate::output::{Column, DEFAULT_COLUMNS, Format, Known};
 use crate::pipeline::{self, Report, Resolver};
 use crate::stats::{IndexStats, Stats};
-use crate::targets::{Target, Targets};
+use crate::targets::{Mounted, Mounts, Target, Targets, mount_point};
 use crate::tell;
 use anyhow::{Context, Result, anyhow, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
-use warpath_core::{EngineInfo, Index, InodeId, Options, ROOT, reference};
+use warpath_core::{EngineInfo, Index, InodeId, LookupError, Options, Plan, ROOT, reference};
 use warpath_file::Opened;
 use warpath_sources::live::{Scan, ScanError, ScanOptions, ScanSummary, scan};
 
@@ -52,8 +52,8 @@ fn by_scan(args: &LookupArgs, root: &Path, input: Input, options: Options) -> Re
     let plan = index.plan(&options)?;
     let build_time = begin.elapsed();
     let (known, tables) = (Known::of(index.namespace()), index.tables());
-    let target = Target { known, tables, plan, mount: Vec::new(), takes_relative: true };
-    answer(args, input, vec![target], &|info, why, report| {
+    let target = Target { known, tables, plan };
+    answer(args, input, Targets::Alone { target, takes_relative: true }, &|info, why, report| {
         let stats = Stats { scan: &tree.summary, index: &index, build_time, info, why, report };
         stats.to_string()
     })
@@ -66,14 +66,13 @@ fn by_files(args: &LookupArgs, input: Input, options: &Options) -> Result<ExitCo
     }
     let begin = Instant::now();
     let files = args.index.iter().map(|index| IndexFile::open(index)).collect::<Result<Vec<_>>>()?;
-    if (args.at.is_some() || args.beneath) && (files.len() > 1 || !files[0].mount.is_empty()) {
-        bail!("--at and --beneath: they need one --index, without a MOUNTPOINT");
-    }
-    let current_directory = current_directory()?;
-    let targets = files
-        .iter()
-        .map(|file| file.target(args, *options, &current_directory))
-        .collect::<Result<Vec<_>>>()?;
+    let targets = match &files[..] {
+        [file] if file.mount.is_none() => file.alone(args, options)?,
+        _ if args.at.is_some() || args.beneath => {
+            bail!("--at and --beneath: they need one --index, without a MOUNTPOINT")
+        }
+        files => mounted(files, options)?,
+    };
     let open_time = begin.elapsed();
     answer(args, input, targets, &|info, why, report| {
         let entries: usize = files.iter().map(|file| file.opened.index.namespace().n_entries()).sum();
@@ -83,8 +82,10 @@ fn by_files(args: &LookupArgs, input: Input, options: &Options) -> Result<ExitCo
 
 /// An index file, and where its root stands.
 struct IndexFile {
+    name: PathBuf,
     opened: Opened,
-    mount: Vec<u8>,
+    /// Where a MOUNTPOINT was given.
+    mount: Option<Vec<u8>>,
 }
 
 impl IndexFile {
@@ -94,53 +95,101 @@ impl IndexFile {
         let equals =
             bytes.windows(2).rposition(|pair| pair == b"=/").filter(|_| !Path::new(argument).exists());
         let (file, mount) = match equals {
-            Some(equals) => (&bytes[..equals], &bytes[equals + 1..]),
-            None => (bytes, &b""[..]),
+            Some(equals) => (&bytes[..equals], Some(&bytes[equals + 1..])),
+            None => (bytes, None),
         };
         if file.is_empty() {
             bail!("--index: the name of the file is empty");
         }
-        let opened = warpath_file::open(Path::new(OsStr::from_bytes(file)))?;
-        let n_slashes = mount.iter().rev().take_while(|&&byte| byte == b'/').count();
-        // At `/` paths are the index's own; only relative ones differ.
-        Ok(IndexFile { opened, mount: mount[..mount.len() - n_slashes].to_vec() })
+        let mount = mount.map(|mount| {
+            let no_dots = || format!("--index {}: a MOUNTPOINT holds no `..`", argument.display());
+            mount_point(mount).with_context(no_dots)
+        });
+        let name = PathBuf::from(OsStr::from_bytes(file));
+        Ok(IndexFile { opened: warpath_file::open(&name)?, name, mount: mount.transpose()? })
     }
 
-    fn target(&self, args: &LookupArgs, options: Options, current_directory: &Path) -> Result<Target<'_>> {
-        let (index, namespace) = (&self.opened.index, self.opened.index.namespace());
-        let is_host = self.opened.facts.get("mount") == Some(b"/");
-        let directory = |path: &Path| {
-            let inode =
-                reference::resolve(namespace, path.as_os_str().as_bytes(), &Options::default()).ok()?;
-            namespace.is_directory(inode).then_some(inode)
-        };
+    /// Whether its paths are this machine's.
+    fn is_host(&self) -> bool {
+        self.opened.facts.get("mount") == Some(b"/")
+    }
+
+    fn directory(&self, path: &[u8]) -> Result<InodeId, LookupError> {
+        let namespace = self.opened.index.namespace();
+        let inode = reference::resolve(namespace, path, &Options::default())?;
+        if namespace.is_directory(inode) { Ok(inode) } else { Err(LookupError::NotADirectory) }
+    }
+
+    /// The only index, with paths as it has them.
+    fn alone(&self, args: &LookupArgs, options: &Options) -> Result<Targets<'_>> {
+        let directory = |path: &Path| self.directory(path.as_os_str().as_bytes()).ok();
         let start = match &args.at {
-            Some(at) if is_host => directory(&current_directory.join(at)),
+            // What is absolute needs no current directory, which may have been removed.
+            Some(at) if self.is_host() && !at.is_absolute() => directory(&current_directory()?.join(at)),
             Some(at) => directory(at),
-            None if is_host => directory(current_directory),
+            None if self.is_host() => current_directory().ok().and_then(|here| directory(&here)),
             None => Some(ROOT),
         };
         if let (Some(at), None) = (&args.at, start) {
             bail!("--at {}: no such directory in the index", at.display());
         }
-        let alone = args.index.len() == 1 && self.mount.is_empty();
-        let plan = index.plan(&options.start(start.unwrap_or(ROOT)))?;
-        let takes_relative = alone && start.is_some();
-        let known = Known::of(namespace);
-        Ok(Target { known, tables: index.tables(), plan, mount: self.mount.clone(), takes_relative })
+        let plan = self.opened.index.plan(&options.start(start.unwrap_or(ROOT)))?;
+        Ok(Targets::Alone { target: self.target(plan), takes_relative: start.is_some() })
     }
+
+    /// At its mount point.
+    fn mounted(&self, options: &Options, current_directory: Option<&[u8]>) -> Result<Mounted<'_>> {
+        let (index, mount) = (&self.opened.index, self.mount.clone().unwrap_or_default());
+        let below = current_directory.and_then(|directory| directory.strip_prefix(mount.as_slice()));
+        let start = match below {
+            Some([]) => Ok(ROOT),
+            Some(below) if below.starts_with(b"/") => self.directory(below),
+            _ => Err(LookupError::NotIndexed),
+        };
+        let here = match start {
+            Ok(start) => Ok(index.plan(&options.start(start))?),
+            Err(error) => Err(error),
+        };
+        Ok(Mounted { target: self.target(index.plan(options)?), mount, here })
+    }
+
+    fn target(&self, plan: Plan) -> Target<'_> {
+        let index = &self.opened.index;
+        Target { known: Known::of(index.namespace()), tables: index.tables(), plan }
+    }
+}
+
+/// The indexes at their mount points; without one given, that is the root.
+fn mounted<'a>(files: &'a [IndexFile], options: &Options) -> Result<Targets<'a>> {
+    for (i, file) in files.iter().enumerate() {
+        // Indexes of this machine agree on what they have in common. Of others one would hide the other.
+        let is_shared = |file: &IndexFile| file.mount.is_none() && file.is_host();
+        let mount = |file: &IndexFile| file.mount.clone().unwrap_or_default();
+        let other = files[..i].iter().find(|other| mount(other) == mount(file));
+        if let Some(other) = other.filter(|other| !is_shared(other) || !is_shared(file)) {
+            let (other, name) = (other.name.display(), file.name.display());
+            bail!("--index: {other} and {name} stand at the same place: give each its own MOUNTPOINT");
+        }
+    }
+    // Without a slash at its end: empty for the root.
+    let current_directory = current_directory().ok().map(|directory| {
+        let bytes = directory.into_os_string().into_vec();
+        bytes.strip_suffix(b"/").map_or(bytes.clone(), <[u8]>::to_vec)
+    });
+    let mounted = files.iter().map(|file| file.mounted(options, current_directory.as_deref()));
+    Ok(Targets::Mounts(Mounts::new(mounted.collect::<Result<_>>()?, current_directory)))
 }
 
 /// Answers all paths of the input and says what `--stats` asks for.
 fn answer(
     args: &LookupArgs,
     input: Input,
-    targets: Vec<Target<'_>>,
+    targets: Targets<'_>,
     stats: &dyn Fn(EngineInfo, &'static str, Report) -> String,
 ) -> Result<ExitCode> {
     let chosen = engines::choose(&args.engine)?;
     let engine = &*chosen.engine;
-    let numbered = targets.iter().any(|target| !target.known.numbers.is_empty());
+    let numbered = targets.known().any(|known| !known.numbers.is_empty());
     let mut columns = if args.columns.is_empty() { DEFAULT_COLUMNS.to_vec() } else { args.columns.clone() };
     // An index of a list or an archive holds no numbers of a file system.
     if !numbered && !columns.contains(&Column::Id) {
@@ -153,7 +202,6 @@ fn answer(
     }
     let batch_bytes =
         if format.is_table() { chosen.batch_bytes.max(TABLE_BATCH) } else { chosen.batch_bytes };
-    let targets = Targets::new(targets, &current_directory()?);
     let report = pipeline::run(input, &Resolver { engine, targets: &targets, format: &format, batch_bytes })?;
     if args.stats {
         // Where standard error is closed there is nobody to read them.

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod changing_tree;
+mod mounts;
 mod options;
 mod real_tree;
 mod run;
