@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::path::Path;
+use warpath_sources::table::quotes::{self, Quotes, has_quotes};
 
 /// The paths of a column, row after row.
 pub trait PathColumn: Send {
@@ -34,11 +35,12 @@ pub fn open(argument: &str) -> Result<Box<dyn PathColumn>> {
 
 fn csv(path: &Path, column: &str, delimiter: u8) -> Result<Box<dyn PathColumn>> {
     let name = path.display().to_string();
+    let file = File::open(path).with_context(|| name.clone())?;
     let mut rows = csv::ReaderBuilder::new()
         .delimiter(delimiter)
+        .quoting(has_quotes(delimiter))
         .flexible(true)
-        .from_path(path)
-        .with_context(|| name.clone())?;
+        .from_reader(Quotes::new(file, delimiter));
     let header = rows.byte_headers().with_context(|| name.clone())?;
     let number = header
         .iter()
@@ -48,7 +50,7 @@ fn csv(path: &Path, column: &str, delimiter: u8) -> Result<Box<dyn PathColumn>> 
 }
 
 struct Csv {
-    rows: csv::Reader<File>,
+    rows: csv::Reader<Quotes<File>>,
     row: csv::ByteRecord,
     number: usize,
     name: String,
@@ -57,6 +59,9 @@ struct Csv {
 impl PathColumn for Csv {
     fn next(&mut self, bytes: &mut Vec<u8>) -> Result<bool> {
         let more = self.rows.read_byte_record(&mut self.row).with_context(|| self.name.clone())?;
+        if !more && self.rows.get_ref().is_open() {
+            bail!("{}: {}", self.name, quotes::OPEN);
+        }
         if more {
             bytes.extend_from_slice(self.row.get(self.number).unwrap_or_default());
         }

@@ -83,7 +83,7 @@ pub struct SourceArgs {
     #[arg(long)]
     pub no_header: bool,
 
-    /// CSV: the byte between fields: comma, tab or a character
+    /// CSV: the byte between fields: comma, tab or a character; with tabs, quotes are bytes like others
     #[arg(long, value_name = "BYTE", default_value = "comma")]
     pub delimiter: String,
 

@@ -18,6 +18,25 @@ fn a_row_of_a_table_holds_any_bytes() {
 }
 
 #[test]
+fn quotes_are_bytes_in_tsv_and_closed_in_csv() {
+    let (_folder, top) = tree();
+    assert_eq!(warpath(&top, &["index", "t", "--in-root", "-o", "t.warp"]).0, 0);
+    let lookup = |table: &str| {
+        warpath(&top, &["lookup", "--index", "t.warp", "--paths-from", table, "--columns", "status,path"])
+    };
+    fs::write(top.join("x.tsv"), "n\tpath\n1\t\"g\n2\tg\n3\t\"d\"\n").unwrap();
+    let expected = "ENOENT\t\"g\nOK\tg\nENOENT\t\"d\"\n";
+    assert_eq!(lookup("x.tsv:path"), (1, expected.to_owned(), String::new()));
+    // A blank line is no row.
+    fs::write(top.join("x.csv"), "path\n\"g\"\n\n\"\"\nd\"\n").unwrap();
+    assert_eq!(lookup("x.csv:path").1, "OK\tg\nENOENT\t\nENOENT\td\"\n");
+    fs::write(top.join("x.csv"), "path\n\"g\nd\n").unwrap();
+    let (code, text, err) = lookup("x.csv:path");
+    assert_eq!((code, text.as_str()), (2, ""));
+    assert!(err.starts_with("warpath: x.csv: a quote is open at the end"), "{err}");
+}
+
+#[test]
 fn columns_are_not_written_twice() {
     let (_folder, top) = tree();
     assert_eq!(warpath(&top, &["index", "t", "--in-root", "-o", "t.warp"]).0, 0);

@@ -9,6 +9,7 @@ use crate::list::Inodes;
 use crate::progress::Meter;
 use crate::tree::{Kind, Rules, Tree};
 use crate::{ReadOptions, SourceError, Summary, compressed};
+use quotes::{Quotes, has_quotes};
 use std::io::Read;
 use std::path::Path;
 use warpath_core::{Namespace, NamespaceError};
@@ -19,6 +20,7 @@ pub mod arrow;
 pub mod ipc;
 #[cfg(feature = "parquet")]
 pub mod parquet;
+pub mod quotes;
 
 /// How a table is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +29,7 @@ pub struct TableFormat {
     pub columns: TableColumns,
     /// CSV: the first row names the columns. Without, columns go by their number.
     pub header: bool,
-    /// CSV: the byte between two fields.
+    /// CSV: the byte between two fields. Where it is a tab, quotes are bytes like others.
     pub delimiter: u8,
     /// Paths are percent-encoded, as Amazon's inventories write keys.
     pub percent: bool,
@@ -79,8 +81,9 @@ fn read(
     let mut rows = csv::ReaderBuilder::new()
         .has_headers(format.header)
         .delimiter(format.delimiter)
+        .quoting(has_quotes(format.delimiter))
         .flexible(true)
-        .from_reader(reader);
+        .from_reader(Quotes::new(reader, format.delimiter));
     let header = rows.byte_headers().map_err(csv_error)?;
     let header: Vec<String> = if format.header {
         header.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()).collect()
@@ -99,6 +102,9 @@ fn read(
         let read = columns.iter().zip(row.iter()).try_for_each(|(column, value)| fields.set(*column, value));
         rows_read.add(fields, read.err().map(|error| error.to_string())).map_err(SourceError::full(name))?;
         meter.record();
+    }
+    if rows.get_ref().is_open() {
+        return Err(SourceError::malformed(name, quotes::OPEN));
     }
     meter.report();
     tree.finish().map_err(SourceError::full(name))

@@ -29,6 +29,18 @@ fn no_header_percent_signs_and_other_delimiters() {
 }
 
 #[test]
+fn quotes_are_closed_and_tabs_have_none() {
+    let read = |options: ReadOptions<'_>| {
+        read_csv_from(&b"path\na\n\"b\nc\n"[..], Path::new("t.csv"), &TableFormat::default(), options)
+    };
+    let error = quiet(read).unwrap_err().to_string();
+    assert!(error.starts_with("t.csv: a quote is open at the end"), "{error}");
+    let format = TableFormat { delimiter: b'\t', ..TableFormat::default() };
+    let (tree, _) = namespace("size\tpath\n1\t\"a\n2\tb\"\n", &format);
+    assert_eq!(paths(&tree), ["/\"a", "/b\""]);
+}
+
+#[test]
 fn rows_that_cannot_be_read_are_counted() {
     let (tree, summary) = namespace("path,size\na,1\nb,many\n\"\",3\nc\n", &TableFormat::default());
     assert_eq!(paths(&tree), ["/a", "/c"]);
