@@ -7,9 +7,10 @@ use super::links::{Dependency, LinkResolver, dir_number, link_number};
 use super::rekey::StaleDirectories;
 use super::shared::SharedTables;
 use super::slots::Collision;
+use super::tables::Tables;
 use crate::hash::{State, random_key};
 use crate::layout::{self, DirRecord, LinkRecord};
-use crate::namespace::{Entry, FileType, Removed};
+use crate::namespace::{Entry, FileType, Namespace, Removed};
 use crate::{INVALID_INODE, InodeId};
 
 /// An entry that the tables hold a slot for, kept while the namespace changes under it.
@@ -125,7 +126,8 @@ impl Index {
                     .map(|word| word.wrapping_mul(0x9E37_79B1).rotate_left(11).wrapping_add(1))
                     .collect()
             });
-            if let Ok(tables) = build::build(&self.namespace, key.clone()) {
+            if let Ok(mut tables) = build_aside(&self.namespace, &key) {
+                tables.go_on_from(self.tables.version());
                 self.tables = SharedTables::new(tables);
                 self.stale = StaleDirectories::default();
                 return;
@@ -222,5 +224,66 @@ impl Index {
             }
         }
         self.dependencies = Some(dependencies);
+    }
+}
+
+/// Builds tables on threads of their own. Rayon's global ones may wait for the lock that a change is made under; and one of them that
+/// makes the change would begin other work while it waits, such as another change.
+fn build_aside(namespace: &Namespace, key: &[u32]) -> Result<Tables, Collision> {
+    let build = || build::build(namespace, key.to_vec());
+    let Ok(pool) = rayon::ThreadPoolBuilder::new().build() else { return build() };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, || pool.install(build));
+        match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => build(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ROOT;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::channel;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    #[test]
+    fn a_rebuild_goes_on_with_the_versions_and_does_not_wait_for_rayon() {
+        let mut namespace = Namespace::new();
+        // More than one chunk, so that there is work to share.
+        for i in 0..build::CHUNK_ENTRIES + 1000 {
+            namespace.add_file(ROOT, format!("{i}"), FileType::Regular).unwrap();
+        }
+        let mut index = Index::build(namespace).unwrap();
+        index.add_file(ROOT, "a", FileType::Regular).unwrap();
+        let before = index.shared_tables();
+
+        let lock = Arc::new(Mutex::new(()));
+        let held = lock.lock().unwrap();
+        let n_waiting = Arc::new(AtomicUsize::new(0));
+        let (lock_of_workers, waiting) = (Arc::clone(&lock), Arc::clone(&n_waiting));
+        rayon::spawn_broadcast(move |_| {
+            waiting.fetch_add(1, Ordering::SeqCst);
+            drop(lock_of_workers.lock());
+        });
+        while n_waiting.load(Ordering::SeqCst) < rayon::current_num_threads() {
+            std::thread::yield_now();
+        }
+        let (done, is_done) = channel();
+        std::thread::spawn(move || {
+            index.rebuild();
+            index.commit();
+            let _ = done.send(index);
+        });
+        let index = is_done.recv_timeout(Duration::from_secs(60));
+        drop(held);
+        let index = index.expect("a change waits for rayon");
+        assert_ne!(index.tables().id(), before.id());
+        assert_eq!(index.tables().version(), before.version() + 1);
+        assert_eq!(index.tables().changes_since(before.version() - 1), None);
+        index.check().unwrap();
     }
 }

@@ -218,6 +218,12 @@ impl Tables {
 
     // What follows changes the next version; `commit` makes it the current one.
 
+    /// Goes on with the numbers of earlier tables, from which everything has changed.
+    pub(crate) fn go_on_from(&mut self, version: u64) {
+        self.version = version;
+        self.log.forget(version);
+    }
+
     pub(crate) fn commit(&mut self) {
         self.version += 1;
     }
