@@ -1,7 +1,8 @@
 //! Batches that run while their callers do something else.
 //!
-//! A few threads, started when there is work. They hold the file system's core only while they run a batch; dropping the last
-//! handle of the file system closes the queue, and every batch in it ends with [`Error::Closed`].
+//! A few threads, started when there is work and ended when there has been none for a while. They hold the file system's core as long
+//! as they live. Dropping the last handle of the file system closes the queue: every batch in it ends with [`Error::Closed`], and then
+//! the threads do.
 
 use crate::Error;
 use crate::filesystem::Core;

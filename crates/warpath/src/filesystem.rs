@@ -252,8 +252,9 @@ impl GpuFilesystem {
 
     /// Renames an entry, as rename(2) does, replacing what rename(2) would. O(1) for a directory of any size.
     ///
-    /// What lies below a large directory is re-keyed by a thread in the background, a few thousand entries a version; until that is
-    /// done ([`is_rekeying`](GpuFilesystem::is_rekeying)) lookups walk, which costs a probe a component instead of one a path.
+    /// What lies below a large directory is re-keyed by a thread in the background, a few thousand entries a version, but each directory
+    /// as a whole: other changes wait for a version, about half a microsecond an entry. Until all is done
+    /// ([`is_rekeying`](GpuFilesystem::is_rekeying)) lookups walk, which costs a probe a component instead of one a path.
     ///
     /// # Errors
     /// [`NamespaceError`], and nothing has changed.
@@ -291,8 +292,11 @@ impl GpuFilesystem {
         self.change(|index| index.set_attributes(inode, attributes))
     }
 
-    /// Looks at the names, children, targets and attributes. Changes wait until `look` returns, lookups don't; a change from
-    /// within `look` never returns.
+    /// Looks at the names, children, targets and attributes. Changes wait until `look` returns, lookups don't.
+    ///
+    /// A change from within `look` never returns. Nor may what takes the same lock, while a change waits for it: another
+    /// `with_namespace`, [`is_rekeying`](GpuFilesystem::is_rekeying), [`calibrate`](GpuFilesystem::calibrate), and lookups with
+    /// [`beneath`](Options::beneath).
     pub fn with_namespace<T>(&self, look: impl FnOnce(&Namespace) -> T) -> T {
         self.core.store.with_namespace(look)
     }
@@ -342,7 +346,7 @@ impl GpuFilesystem {
         }
     }
 
-    /// The number of the current version; grows with every change.
+    /// The number of the current version. Grows with every change that lookups can see; attributes are none.
     pub fn version(&self) -> u64 {
         self.core.store.tables().version()
     }

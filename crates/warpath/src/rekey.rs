@@ -1,10 +1,14 @@
-//! Re-keying after the rename of a large directory: a thread in the background, a bounded piece at a time.
+//! Re-keying after the rename of a large directory: a thread in the background, piece after piece.
+//!
+//! A piece is a number of directories, each taken whole: it is as large as the largest directory below the renamed one, if that has more
+//! entries than a piece shall have.
 
 use crate::filesystem::Core;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Entries that get new keys in one version: changes wait for a piece no longer than about two milliseconds.
+/// Entries that get new keys in one version, if no directory has more. Changes wait for a piece: about two milliseconds, and longer for
+/// a larger directory in proportion.
 const PIECE_ENTRIES: usize = 4096;
 
 /// Whether the thread runs.

@@ -4,7 +4,7 @@
 //! directory is *stale*: its state is not that of its canonical path. While any directory is stale the tables are *strict*: engines
 //! walk, and read each directory's state from its record. Re-keying makes a stale directory's state canonical, its entries' keys with it; its
 //! subdirectories are stale then, and their turn comes. Small subtrees are re-keyed within the rename, large ones by
-//! [`Index::rekey`], a bounded piece at a time.
+//! [`Index::rekey`], a piece at a time; a directory's own entries are always one piece.
 //!
 //! No two directories may have the same state at any time. A directory whose canonical state a stale one still holds gets a state
 //! of its own (salted by its inode) and is stale itself until the other has moved on.
