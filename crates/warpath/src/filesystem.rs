@@ -296,7 +296,7 @@ impl GpuFilesystem {
     ///
     /// A change from within `look` never returns. Nor may what takes the same lock, while a change waits for it: another
     /// `with_namespace`, [`is_rekeying`](GpuFilesystem::is_rekeying), [`calibrate`](GpuFilesystem::calibrate), and lookups with
-    /// [`beneath`](Options::beneath).
+    /// [`beneath`](Options::beneath). Nor may work that rayon's threads share, such as [`Namespace::check`]: they may be waiting in changes.
     pub fn with_namespace<T>(&self, look: impl FnOnce(&Namespace) -> T) -> T {
         self.core.store.with_namespace(look)
     }
