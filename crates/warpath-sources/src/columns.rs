@@ -113,6 +113,15 @@ pub struct TableColumns {
     pub only_these: bool,
 }
 
+/// A column of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableColumn {
+    /// What it holds.
+    pub holds: Column,
+    /// Whether the caller says so. Else its name does, and a value that can't be read is left out without its row.
+    pub is_named: bool,
+}
+
 /// A table without the column that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("there is no column `{wanted}`; there are: {there_are}{advice}")]
@@ -127,17 +136,17 @@ impl TableColumns {
     ///
     /// # Errors
     /// When a named column, or any for the path, is missing.
-    pub fn resolve(&self, header: &[String]) -> Result<Vec<Column>, NoSuchColumn> {
+    pub fn resolve(&self, header: &[String]) -> Result<Vec<TableColumn>, NoSuchColumn> {
         let missing = |wanted: &str, advice| NoSuchColumn {
             wanted: wanted.to_owned(),
             there_are: header.join(", "),
             advice,
         };
-        let mut columns = vec![Column::Skip; header.len()];
+        let mut columns = vec![TableColumn { holds: Column::Skip, is_named: false }; header.len()];
         for (column, name) in &self.named {
             let number = header.iter().position(|other| other == name).or_else(|| name.parse().ok());
             let slot = number.and_then(|number| columns.get_mut(number)).ok_or_else(|| missing(name, ""))?;
-            *slot = *column;
+            *slot = TableColumn { holds: *column, is_named: true };
         }
         for (column, aliases) in ALIASES {
             let wanted = column == Column::Path || !self.only_these;
@@ -146,14 +155,14 @@ impl TableColumns {
                     header
                         .iter()
                         .position(|name| simplified(name) == *alias)
-                        .filter(|&i| columns[i] == Column::Skip)
+                        .filter(|&i| columns[i].holds == Column::Skip && !columns[i].is_named)
                 });
                 if let Some(i) = found {
-                    columns[i] = column;
+                    columns[i].holds = column;
                 }
             }
         }
-        if columns.contains(&Column::Path) {
+        if columns.iter().any(|found| found.holds == Column::Path) {
             Ok(columns)
         } else {
             Err(missing("path", "; name it as path=COLUMN"))
@@ -171,6 +180,13 @@ fn simplified(name: &str) -> String {
 pub(crate) struct BadField {
     column: Column,
     value: String,
+}
+
+impl BadField {
+    #[cfg(feature = "arrow")]
+    pub fn new(column: Column, value: String) -> BadField {
+        BadField { column, value }
+    }
 }
 
 /// The type that a record gives.
@@ -326,13 +342,15 @@ mod tests {
     #[test]
     fn columns_are_found_by_name_alias_and_number() {
         let header = ["Bucket", "Key", "Size", "LastModifiedDate"].map(String::from);
+        let found = |columns: &TableColumns| -> Vec<Column> {
+            columns.resolve(&header).unwrap().iter().map(|found| found.holds).collect()
+        };
         let columns = TableColumns::default();
-        assert_eq!(
-            columns.resolve(&header).unwrap(),
-            [Column::Skip, Column::Path, Column::Size, Column::Mtime]
-        );
+        assert_eq!(found(&columns), [Column::Skip, Column::Path, Column::Size, Column::Mtime]);
         let columns = TableColumns { named: vec![(Column::Path, "0".into())], only_these: true };
-        assert_eq!(columns.resolve(&header).unwrap()[..2], [Column::Path, Column::Skip]);
+        assert_eq!(found(&columns)[..2], [Column::Path, Column::Skip]);
+        let columns = TableColumns { named: vec![(Column::Skip, "Size".into())], only_these: false };
+        assert_eq!(found(&columns), [Column::Skip, Column::Path, Column::Skip, Column::Mtime]);
         let columns = TableColumns { named: vec![(Column::Path, "url".into())], only_these: false };
         let error = columns.resolve(&header).unwrap_err().to_string();
         assert_eq!(error, "there is no column `url`; there are: Bucket, Key, Size, LastModifiedDate");

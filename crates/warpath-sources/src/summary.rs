@@ -27,6 +27,8 @@ pub struct Summary {
     pub whited_out: u64,
     /// Paths left out because their directory is excluded; it is marked as not wholly indexed.
     pub excluded: u64,
+    /// Values that can't be read in columns that nobody named; the rest of their rows holds (tables).
+    pub bad_fields: u64,
     /// Records left out: a name of more than 255 bytes, a NUL in a name, no path at all, fields that can't be read.
     pub refused: u64,
     /// The first record that was refused, and why.
@@ -57,6 +59,7 @@ impl Summary {
             (self.replaced, "entries of lower layers replaced"),
             (self.whited_out, "entries of lower layers removed by whiteouts"),
             (self.excluded, "paths excluded"),
+            (self.bad_fields, "values that can't be read in columns that were not named (left out)"),
             (self.refused, "records refused"),
         ]
         .into_iter()

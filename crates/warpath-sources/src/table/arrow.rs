@@ -1,14 +1,15 @@
 //! Arrow IPC, as a file or a stream; and what record batches hold, from wherever they come.
 
 use super::ipc::{CheckedStream, check_file};
-use super::{Rows, TableFormat, resolve};
-use crate::columns::{Column, Fields};
+use super::{Bad, Rows, TableFormat, finish, resolve};
+use crate::columns::{BadField, Column, Fields, TableColumn};
 use crate::progress::Meter;
 use crate::tree::{Rules, Tree};
 use crate::{ReadOptions, SourceError, Summary, compressed};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampNanosecondType, UInt64Type};
 use arrow_array::{Array, ArrayRef, LargeBinaryArray, RecordBatch};
+use arrow_cast::display::array_value_to_string;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::{ArrowError, DataType, Schema, TimeUnit};
 use std::fs::File;
@@ -23,7 +24,7 @@ const FILE_MAGIC: &[u8; 6] = b"ARROW1";
 /// The namespace of the Arrow IPC file or stream at `path` (`-`: standard input, a stream).
 ///
 /// # Errors
-/// When it can't be read, is damaged, has no path column, or the namespace is full.
+/// When it can't be read, is damaged, has no path column, no row that can be read, or the namespace is full.
 pub fn read_arrow(
     path: &Path,
     format: &TableFormat,
@@ -45,7 +46,7 @@ pub fn read_arrow(
             add_batches(batches, &columns, path, format.percent, &mut tree, &mut meter)?;
         }
         meter.report();
-        tree.finish().map_err(SourceError::full(path))
+        finish(tree, path)
     })
 }
 
@@ -76,7 +77,7 @@ pub(super) fn broken<E: std::error::Error>(path: &Path) -> impl Fn(E) -> SourceE
 /// Adds every row of the batches, whose columns hold what `columns` says.
 pub(super) fn add_batches(
     batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
-    columns: &[Column],
+    columns: &[TableColumn],
     path: &Path,
     percent: bool,
     tree: &mut Tree<'_>,
@@ -85,17 +86,23 @@ pub(super) fn add_batches(
     let mut rows = Rows::new(tree, percent);
     for batch in batches {
         let batch = batch.map_err(broken(path))?;
-        let values: Vec<(Column, Values)> = columns
-            .iter()
-            .zip(batch.columns())
-            .filter(|(column, _)| **column != Column::Skip)
-            .map(|(column, array)| Ok((*column, Values::of(*column, array)?)))
-            .collect::<Result<_, ArrowError>>()
-            .map_err(broken(path))?;
+        let mut values = Vec::new();
+        for (column, array) in columns.iter().zip(batch.columns()) {
+            match Values::of(column.holds, array) {
+                _ if column.holds == Column::Skip => {}
+                Ok(read) => values.push((*column, read)),
+                Err(_) if !column.is_named && column.holds != Column::Path => {
+                    rows.tree.summary_mut().bad_fields += (array.len() - array.null_count()) as u64;
+                }
+                Err(error) => return Err(broken(path)(error)),
+            }
+        }
         for row in 0..batch.num_rows() {
-            let mut fields = Fields::default();
-            let read = values.iter().try_for_each(|(column, values)| values.set(row, *column, &mut fields));
-            rows.add(fields, read.err().map(|error| error.to_string())).map_err(SourceError::full(path))?;
+            let (mut fields, mut bad) = (Fields::default(), Bad::default());
+            for (column, values) in &values {
+                bad.note(*column, values.set(row, column.holds, &mut fields));
+            }
+            rows.add(fields, bad).map_err(SourceError::full(path))?;
             meter.record();
         }
     }
@@ -107,7 +114,7 @@ pub(super) fn columns_of(
     schema: &Schema,
     path: &Path,
     format: &TableFormat,
-) -> Result<Vec<Column>, SourceError> {
+) -> Result<Vec<TableColumn>, SourceError> {
     let header: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     resolve(path, &format.columns, &header)
 }
@@ -115,7 +122,8 @@ pub(super) fn columns_of(
 /// The values of a column, in one of few types.
 enum Values {
     Texts(LargeBinaryArray),
-    Numbers(ArrayRef),
+    /// As they are in the table, and as they are read: without those that are too small or too large.
+    Numbers(ArrayRef, ArrayRef),
     Times(ArrayRef),
     Seconds(ArrayRef),
 }
@@ -131,7 +139,9 @@ impl Values {
             }
             Column::Mtime if array.data_type().is_floating() => Values::Seconds(cast(&DataType::Float64)?),
             Column::Path | Column::Type | Column::Target => Values::texts(array)?,
-            _ if array.data_type().is_numeric() => Values::Numbers(cast(&DataType::UInt64)?),
+            _ if array.data_type().is_numeric() => {
+                Values::Numbers(ArrayRef::clone(array), cast(&DataType::UInt64)?)
+            }
             _ => Values::texts(array)?,
         })
     }
@@ -148,16 +158,14 @@ impl Values {
         Ok(Values::Texts(bytes.as_binary::<i64>().clone()))
     }
 
-    fn set<'a>(
-        &'a self,
-        row: usize,
-        column: Column,
-        fields: &mut Fields<'a>,
-    ) -> Result<(), crate::columns::BadField> {
+    fn set<'a>(&'a self, row: usize, column: Column, fields: &mut Fields<'a>) -> Result<(), BadField> {
         match self {
             Values::Texts(texts) if texts.is_valid(row) => fields.set(column, texts.value(row)),
-            Values::Numbers(numbers) if numbers.is_valid(row) => {
+            Values::Numbers(_, numbers) if numbers.is_valid(row) => {
                 fields.set_number(column, numbers.as_primitive::<UInt64Type>().value(row))
+            }
+            Values::Numbers(given, _) if given.is_valid(row) => {
+                Err(BadField::new(column, array_value_to_string(given, row).unwrap_or_default()))
             }
             Values::Times(times) if times.is_valid(row) => {
                 fields.set_mtime(times.as_primitive::<TimestampNanosecondType>().value(row));
@@ -205,7 +213,8 @@ pub(super) mod tests {
 
     pub fn check(tree: &Namespace, summary: &Summary) {
         assert_eq!(paths(tree), ["/a/", "/a/b", "/data/", "/data/x", "/l -> data/x"]);
-        assert_eq!((summary.records, summary.file_and_directory), (5, 1));
+        // A size of -1 is none.
+        assert_eq!((summary.records, summary.file_and_directory, summary.bad_fields), (5, 1, 1));
         let x = tree.child(tree.child(ROOT, b"data").unwrap(), b"x").unwrap();
         let attributes = tree.attributes(x).unwrap();
         assert_eq!((attributes.size, attributes.mtime), (Some(7), Some(2_000_000)));
@@ -215,6 +224,29 @@ pub(super) mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
         file
+    }
+
+    /// Of a column that is named, which costs the row, and of one that is not.
+    #[test]
+    fn values_that_cannot_be_read() {
+        let lists = arrow_array::ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1)]), None]);
+        let columns: [(&str, ArrayRef); 3] = [
+            ("path", Arc::new(StringArray::from(vec!["a", "b"]))),
+            ("mode", Arc::new(lists)),
+            ("size", Arc::new(Int64Array::from(vec![-7, 7]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut stream = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        stream.write(&batch).unwrap();
+        let file = written(&stream.into_inner().unwrap());
+        let (tree, summary) =
+            quiet(|options| read_arrow(file.path(), &TableFormat::default(), options)).unwrap();
+        assert_eq!((paths(&tree).len(), summary.refused, summary.bad_fields), (2, 0, 2));
+        let mut format = TableFormat::default();
+        format.columns.named.push((Column::Size, "size".into()));
+        let (tree, summary) = quiet(|options| read_arrow(file.path(), &format, options)).unwrap();
+        assert_eq!(paths(&tree), ["/b"]);
+        assert_eq!(summary.first_refused.unwrap(), "`a`: column size holds `-7`");
     }
 
     #[test]

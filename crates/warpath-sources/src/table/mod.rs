@@ -4,7 +4,7 @@
 //! Keys of object stores are no paths: a key that ends in `/` stands for a directory, a key that is a prefix of
 //! others (`a` beside `a/b`) is both file and directory, and the directory holds. Both are counted.
 
-use crate::columns::{Column, Fields, NoSuchColumn, TableColumns};
+use crate::columns::{BadField, Fields, NoSuchColumn, TableColumn, TableColumns};
 use crate::list::Inodes;
 use crate::progress::Meter;
 use crate::tree::{Kind, Rules, Tree};
@@ -44,7 +44,8 @@ impl Default for TableFormat {
 /// The namespace of the CSV table at `path` (`-`: standard input; plain, gzip, zstd or LZ4).
 ///
 /// # Errors
-/// When the file can't be read, has no path column, or the namespace is full. Rows that can't be read are counted.
+/// When the file can't be read, has no path column, no row that can be read, or the namespace is full. Rows whose path,
+/// or whose value in a column that `format` names, can't be read are counted, and so are other values that can't be.
 pub fn read_csv(
     path: &Path,
     format: &TableFormat,
@@ -98,20 +99,53 @@ fn read(
     let mut rows_read = Rows::new(&mut tree, format.percent);
     let mut row = csv::ByteRecord::new();
     while rows.read_byte_record(&mut row).map_err(csv_error)? {
-        let mut fields = Fields::default();
-        let read = columns.iter().zip(row.iter()).try_for_each(|(column, value)| fields.set(*column, value));
-        rows_read.add(fields, read.err().map(|error| error.to_string())).map_err(SourceError::full(name))?;
+        let (mut fields, mut bad) = (Fields::default(), Bad::default());
+        for (column, value) in columns.iter().zip(row.iter()) {
+            bad.note(*column, fields.set(column.holds, value));
+        }
+        rows_read.add(fields, bad).map_err(SourceError::full(name))?;
         meter.record();
     }
     if rows.get_ref().is_open() {
         return Err(SourceError::malformed(name, quotes::OPEN));
     }
     meter.report();
-    tree.finish().map_err(SourceError::full(name))
+    finish(tree, name)
 }
 
-fn resolve(path: &Path, columns: &TableColumns, header: &[String]) -> Result<Vec<Column>, SourceError> {
+fn resolve(path: &Path, columns: &TableColumns, header: &[String]) -> Result<Vec<TableColumn>, SourceError> {
     columns.resolve(header).map_err(|error: NoSuchColumn| SourceError::malformed(path, error.to_string()))
+}
+
+/// What the tree holds; a table of which no row can be read is an error.
+fn finish(tree: Tree<'_>, path: &Path) -> Result<(Namespace, Summary), SourceError> {
+    let (namespace, summary) = tree.finish().map_err(SourceError::full(path))?;
+    match &summary.first_refused {
+        Some(first) if summary.refused == summary.records => {
+            let reason = format!("none of its {} rows can be read; the first: {first}", summary.records);
+            Err(SourceError::malformed(path, reason))
+        }
+        _ => Ok((namespace, summary)),
+    }
+}
+
+/// The values of a row that can't be read.
+#[derive(Debug, Default)]
+struct Bad {
+    /// The first in a column that the caller named.
+    named: Option<BadField>,
+    /// Those in other columns.
+    n_others: u64,
+}
+
+impl Bad {
+    fn note(&mut self, column: TableColumn, read: Result<(), BadField>) {
+        match read {
+            Ok(()) => {}
+            Err(bad) if column.is_named => drop(self.named.get_or_insert(bad)),
+            Err(_) => self.n_others += 1,
+        }
+    }
 }
 
 /// Puts the rows of a table into a tree.
@@ -127,14 +161,15 @@ impl<'t, 'f> Rows<'t, 'f> {
         Rows { tree, inodes: Inodes::default(), percent, decoded: Vec::new() }
     }
 
-    /// Adds a row; `problem` says why it can't be read.
-    fn add(&mut self, fields: Fields<'_>, problem: Option<String>) -> Result<(), NamespaceError> {
-        if let Some(problem) = problem {
-            let summary = self.tree.summary_mut();
+    /// Adds a row; `bad` is what can't be read of it.
+    fn add(&mut self, fields: Fields<'_>, bad: Bad) -> Result<(), NamespaceError> {
+        let summary = self.tree.summary_mut();
+        if let Some(bad) = bad.named {
             summary.records += 1;
-            summary.refuse(fields.path, &problem);
+            summary.refuse(fields.path, &bad);
             return Ok(());
         }
+        summary.bad_fields += bad.n_others;
         if !self.percent {
             return self.inodes.add(self.tree, &fields, Kind::File);
         }

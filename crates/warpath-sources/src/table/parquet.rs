@@ -1,8 +1,8 @@
 //! Parquet files.
 
-use super::TableFormat;
 use super::arrow::{add_batches, broken, columns_of, guarded};
-use crate::columns::Column;
+use super::{TableFormat, finish};
+use crate::columns::{Column, TableColumn};
 use crate::progress::Meter;
 use crate::tree::{Rules, Tree};
 use crate::{ReadOptions, SourceError, Summary, compressed};
@@ -18,7 +18,7 @@ const BATCH_ROWS: usize = 1 << 14;
 /// The namespace of the Parquet file at `path`; only the columns that are needed are read.
 ///
 /// # Errors
-/// When it can't be read, is damaged, has no path column, or the namespace is full.
+/// When it can't be read, is damaged, has no path column, no row that can be read, or the namespace is full.
 pub fn read_parquet(
     path: &Path,
     format: &TableFormat,
@@ -31,15 +31,15 @@ pub fn read_parquet(
         let mut tree = Tree::new(Rules::default()).exclude(options.exclude);
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken(path))?;
         let columns = columns_of(builder.schema(), path, format)?;
-        let (wanted, columns): (Vec<usize>, Vec<Column>) =
-            columns.into_iter().enumerate().filter(|(_, column)| *column != Column::Skip).unzip();
+        let (wanted, columns): (Vec<usize>, Vec<TableColumn>) =
+            columns.into_iter().enumerate().filter(|(_, column)| column.holds != Column::Skip).unzip();
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
         let batches =
             builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(broken(path))?;
         add_batches(batches, &columns, path, format.percent, &mut tree, &mut meter)?;
         meter.add_bytes(total.unwrap_or(0));
         meter.report();
-        tree.finish().map_err(SourceError::full(path))
+        finish(tree, path)
     })
 }
 

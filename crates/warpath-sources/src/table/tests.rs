@@ -1,4 +1,5 @@
 use super::*;
+use crate::columns::Column;
 use crate::testing::{paths, quiet};
 use warpath_core::ROOT;
 
@@ -28,6 +29,11 @@ fn no_header_percent_signs_and_other_delimiters() {
     assert_eq!(paths(&tree), ["/100%", "/a/", "/a/b c"]);
 }
 
+fn naming(what: Column, column: &str) -> TableFormat {
+    let columns = TableColumns { named: vec![(what, column.into())], only_these: false };
+    TableFormat { columns, ..TableFormat::default() }
+}
+
 #[test]
 fn quotes_are_closed_and_tabs_have_none() {
     let read = |options: ReadOptions<'_>| {
@@ -42,9 +48,37 @@ fn quotes_are_closed_and_tabs_have_none() {
 
 #[test]
 fn rows_that_cannot_be_read_are_counted() {
-    let (tree, summary) = namespace("path,size\na,1\nb,many\n\"\",3\nc\n", &TableFormat::default());
+    let text = "path,size\na,1\nb,many\n\"\",3\nc\n";
+    let (tree, summary) = namespace(text, &naming(Column::Size, "size"));
     assert_eq!(paths(&tree), ["/a", "/c"]);
-    assert_eq!((summary.records, summary.refused), (4, 2));
+    assert_eq!((summary.records, summary.refused, summary.bad_fields), (4, 2, 0));
+    assert_eq!(summary.first_refused.unwrap(), "`b`: column size holds `many`");
+
+    let error = quiet(|options| {
+        read_csv_from(
+            &b"path,size\na,x\nb,y\n"[..],
+            Path::new("t.csv"),
+            &naming(Column::Size, "size"),
+            options,
+        )
+    });
+    let error = error.unwrap_err().to_string();
+    assert_eq!(error, "t.csv: none of its 2 rows can be read; the first: `a`: column size holds `x`");
+}
+
+/// That a column is named as one that is read says little of what is in it.
+#[test]
+fn values_of_columns_that_nobody_named_cost_no_row() {
+    let text = "type,key,size,mtime\nimage/png,a,12.0,7\ntext/plain,b,3,never\n";
+    let (tree, summary) = namespace(text, &TableFormat::default());
+    assert_eq!(paths(&tree), ["/a", "/b"]);
+    assert_eq!((summary.refused, summary.bad_fields), (0, 4));
+    let attributes = |name: &[u8]| tree.attributes(tree.child(ROOT, name).unwrap()).unwrap();
+    assert_eq!((attributes(b"a").size, attributes(b"a").mtime), (None, Some(7_000_000_000)));
+    assert_eq!((attributes(b"b").size, attributes(b"b").mtime), (Some(3), None));
+
+    let (_, summary) = namespace(text, &naming(Column::Skip, "type"));
+    assert_eq!(summary.bad_fields, 2);
 }
 
 #[test]
