@@ -264,10 +264,11 @@ fn attributes(member: &Entry<'_, impl Read>, kind: Kind<'_>, extended: &Extended
     let narrow = |id: std::io::Result<u64>| id.ok().and_then(|id| u32::try_from(id).ok());
     Attributes {
         ino: None,
-        size: Some(if kind == Kind::File {
-            extended.sparse_size.unwrap_or_else(|| member.size())
-        } else {
-            0
+        size: Some(match kind {
+            Kind::File => extended.sparse_size.unwrap_or_else(|| member.size()),
+            // As the kernel has it.
+            Kind::Symlink(Some(target)) => target.len() as u64,
+            _ => 0,
         }),
         mtime: extended.mtime.or_else(|| seconds.map(|seconds| seconds.saturating_mul(1_000_000_000))),
         mode: header.mode().ok().map(|mode| type_bits | mode & 0o7777),

@@ -60,6 +60,8 @@ fn every_kind_of_member() {
     let d = tree.child(ROOT, b"d").unwrap();
     let file = tree.child(d, b"f").unwrap();
     assert_eq!(tree.child(d, b"hard"), Some(file));
+    let size = |name: &[u8]| tree.attributes(tree.child(d, name).unwrap()).unwrap().size;
+    assert_eq!((size(b"soft"), size(b"pipe")), (Some(1), Some(0)));
     let attributes = tree.attributes(file).unwrap();
     assert_eq!(
         attributes,

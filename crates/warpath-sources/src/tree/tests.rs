@@ -305,3 +305,13 @@ fn whiteouts_of_what_the_same_layer_links() {
     tree.white_out(b"b").unwrap();
     assert_eq!(paths(&tree.finish().unwrap().0)[0], "/d/");
 }
+
+#[test]
+fn refused_records_leave_no_parents_behind() {
+    let long = format!("new/{}", "n".repeat(256));
+    let behind = format!("new/{}/x", "n".repeat(256));
+    let refused = [&*long, &behind, "new/a\0b", "kept/new/a\0b"].map(|path| (path, Kind::File));
+    let (namespace, summary) = tree(Rules::default(), &[&[("kept/x", Kind::File)], &refused[..]].concat());
+    assert_eq!(paths(&namespace), ["/kept/", "/kept/x"]);
+    assert_eq!((summary.records, summary.refused, summary.parents_made), (5, 4, 1));
+}
