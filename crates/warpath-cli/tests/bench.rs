@@ -72,3 +72,38 @@ fn what_cannot_be_measured_is_refused() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
 }
+
+/// A report that can't be written is told before anything is measured, and one that is there stays until then.
+#[test]
+fn reports_are_opened_first() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("old.json"), "old").unwrap();
+    let bench = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_warpath"));
+        command.args(["bench", "--engine", "cpu", "--max-batch", "100", "--json", "old.json"]);
+        command.args(arguments).current_dir(folder.path()).output().unwrap()
+    };
+    // A day for each point.
+    let output = bench(&["--k", "10", "--seconds", "86400", "--csv", "none/x.csv"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(error.contains("writing none/x.csv: No such file or directory"), "{error}");
+    assert_eq!(bench(&["--root", "missing"]).status.code(), Some(2));
+    let old = || std::fs::read_to_string(folder.path().join("old.json")).unwrap();
+    assert_eq!(old(), "old");
+    assert!(bench(&["--k", "4", "--seconds", "0"]).status.success());
+    assert!(old().starts_with('{') && old().ends_with("}\n"));
+}
+
+/// A scan goes deeper than any path that can be asked for.
+#[test]
+fn a_tree_that_is_deeper_than_a_path_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "mkdir tree && cd tree && n=$(printf '%0200d' 0) && for i in $(seq 30); do mkdir $n && cd -P ./$n; done; \
+                  touch file";
+    let made = Command::new("sh").args(["-c", script]).current_dir(folder.path()).status().unwrap();
+    assert!(made.success());
+    let output = bench(folder.path(), &["--root", "tree"]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.contains("tree, 31 entries") && table.contains("depth 12"), "{table}");
+}

@@ -1,11 +1,15 @@
 //! Trees from lists of paths, and the paths of any tree.
 
-use crate::paths::{MISSING, Paths};
+use crate::paths::{MAX_GROWTH, MISSING, Paths};
 use crate::random;
 use rayon::prelude::*;
 use std::path::Path;
+use warpath_core::layout::MAX_PATH;
 use warpath_core::namespace::{ListBuilder, ListSummary};
 use warpath_core::{FileType, INVALID_INODE, InodeId, Namespace, ROOT};
+
+/// Longer ones, or what is drawn from them, nobody can ask for: they are too long at any place.
+const LONGEST: usize = MAX_PATH as usize - MAX_GROWTH;
 
 /// Paths in the order of their list, with what they lead to.
 #[derive(Debug, Clone, Default)]
@@ -22,13 +26,13 @@ pub struct Listed {
 impl Listed {
     /// The tree of a list in memory, a path a line, and the list. Every path is a file unless others lead below it.
     ///
-    /// Paths that a tree can't hold are left out and counted in the summary.
+    /// Paths that a tree can't hold are left out and counted in the summary; those that are too long to ask for are only in the tree.
     pub fn from_lines(lines: &[u8]) -> (Namespace, ListSummary, Listed) {
         let mut builder = ListBuilder::new();
         let mut listed = Listed::default();
         for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             let missing = line.windows(2).any(|pair| pair == [b'/', MISSING]);
-            if !missing && builder.push(line, FileType::Regular).is_some() {
+            if !missing && builder.push(line, FileType::Regular).is_some() && line.len() <= LONGEST {
                 listed.push_path(line);
             }
         }
@@ -45,7 +49,7 @@ impl Listed {
         Ok(Listed::from_lines(&std::fs::read(list)?))
     }
 
-    /// All paths of a tree, parents first, as `find` writes them; the root's is left out, and so are links.
+    /// All paths of a tree, parents first, as `find` writes them; the root's is left out, and so are links and what is too long to ask for.
     pub fn of_namespace(namespace: &Namespace) -> Listed {
         let mut listed = Listed::default();
         let mut path = Vec::new();
@@ -55,6 +59,9 @@ impl Listed {
             if inode != ROOT {
                 path.push(b'/');
                 path.extend_from_slice(&name);
+                if path.len() > LONGEST {
+                    continue;
+                }
                 listed.push_path(&path);
             }
             for entry in namespace.list(inode) {

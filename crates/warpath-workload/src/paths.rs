@@ -17,6 +17,9 @@ const TRIES: usize = 200;
 /// The first byte of names that are missing; no workload holds such a name.
 pub(crate) const MISSING: u8 = 1;
 
+/// Bytes by which a path grows at most: a link's, and a name behind it that is missing.
+pub(crate) const MAX_GROWTH: usize = 1 + 3;
+
 /// Paths that exist in a tree, by number.
 pub trait Paths: Sync {
     /// A path to ask for, by a random number.

@@ -70,6 +70,23 @@ fn listed_paths_are_answered_as_expected() {
     assert_eq!(again, lines);
 }
 
+/// A scan holds paths that no call can ask for, and others that are too long once a name is put behind them.
+#[test]
+fn paths_that_are_too_long_to_ask_for_are_not_drawn() {
+    let names = |n: usize| "/d".repeat(n);
+    let lines = [names(2045), names(2046), names(2047) + "/f", names(2047) + "/longer/f"].join("\n");
+    let (mut namespace, _, listed) = Listed::from_lines(lines.as_bytes());
+    assert_eq!(listed.len(), 1);
+    let listed = Listed::of_namespace(&namespace);
+    assert_eq!(listed.iter().map(<[u8]>::len).max(), Some(4090));
+    add_links(&mut namespace);
+    let mix = Mix { missing: 1.0, through_links: 1.0, ..Mix::default() };
+    let set = PathSet::draw(&listed, &mix, 200, 5).unwrap();
+    for (path, expected) in set.batch().iter().zip(set.expected().iter()) {
+        assert_eq!(reference::resolve(&namespace, path, &Options::default()), expected, "{}", path.len());
+    }
+}
+
 #[test]
 fn the_synthetic_tree_is_the_one_of_the_design() {
     let (namespace, tree) = Synthetic::new(20, 1).build();

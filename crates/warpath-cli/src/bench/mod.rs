@@ -13,7 +13,9 @@ use crate::{cmd, engines};
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
 use measure::{Case, Limit, Measurable, Measured, MeasuredEngine, Measurements};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
@@ -99,6 +101,15 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     let n = args.max_batch;
     ensure!((1..=LARGEST).contains(&n), "--max-batch: {n} is not from 1 to {LARGEST}");
     ensure!((0.0..=A_DAY).contains(&args.seconds), "--seconds: {} is not from 0 to {A_DAY}", args.seconds);
+    // Before the measurements: a report that can't be written should be told at once.
+    let reports = [
+        (&args.csv, export::csv as fn(&Measured) -> String),
+        (&args.json, export::json),
+        (&args.html, html::render),
+    ]
+    .into_iter()
+    .filter_map(|(path, text)| path.as_deref().map(|path| Ok((ReportFile::open(path)?, text))))
+    .collect::<Result<Vec<_>>>()?;
     let tree = Tree::of(args)?;
     let (engines, mut notes) = engines_here(&args.engine)?;
     let measurements = measure_all(args, &tree, &engines)?;
@@ -107,16 +118,34 @@ pub fn run(args: &BenchArgs) -> Result<ExitCode> {
     }
     let report = Measured { tree: tree.title.clone(), engines: measured(&engines), notes, measurements };
     cmd::print(table::render(&report).as_bytes());
-    for (file, text) in [
-        (&args.csv, export::csv as fn(&Measured) -> String),
-        (&args.json, export::json),
-        (&args.html, html::render),
-    ] {
-        if let Some(file) = file {
-            std::fs::write(file, text(&report)).with_context(|| format!("writing {}", file.display()))?;
-        }
+    for (file, text) in reports {
+        file.write(&text(&report))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A file that a report will be written to. What it holds stays until then.
+struct ReportFile<'a> {
+    path: &'a Path,
+    file: File,
+}
+
+impl ReportFile<'_> {
+    fn open(path: &Path) -> Result<ReportFile<'_>> {
+        let file = File::options().write(true).create(true).truncate(false).open(path);
+        Ok(ReportFile { path, file: file.with_context(|| writing(path))? })
+    }
+
+    fn write(mut self, text: &str) -> Result<()> {
+        // Pipes and devices have no length.
+        let is_file = self.file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let emptied = if is_file { self.file.set_len(0) } else { Ok(()) };
+        emptied.and_then(|()| self.file.write_all(text.as_bytes())).with_context(|| writing(self.path))
+    }
+}
+
+fn writing(path: &Path) -> String {
+    format!("writing {}", path.display())
 }
 
 /// The engines that run here, and a note for each that does not.
