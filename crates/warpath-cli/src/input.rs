@@ -2,7 +2,7 @@
 
 use crate::args::LookupArgs;
 use crate::tables::{self, PathColumn};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use memchr::{memchr, memrchr};
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -178,6 +178,10 @@ fn next_of_table(column: &mut dyn PathColumn, block: &mut Block, n_bytes: usize)
     };
     ends.clear();
     while block.bytes.len() < n_bytes && ends.len() < MAX_ROWS && column.next(&mut block.bytes)? {
+        if block.bytes.len() - ends.last().unwrap_or(&0) > MAX_RECORD {
+            let megabytes = MAX_RECORD >> 20;
+            bail!("--paths-from: a path of more than {megabytes} MiB: is this a column of paths?");
+        }
         ends.push(block.bytes.len());
     }
     let any = !ends.is_empty();

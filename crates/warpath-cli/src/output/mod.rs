@@ -91,7 +91,7 @@ pub type Counts = [u64; LookupError::ALL.len() + 1];
 pub struct Written {
     pub text: Vec<u8>,
     #[cfg(feature = "tables")]
-    rows: Option<arrow_array::RecordBatch>,
+    rows: Vec<arrow_array::RecordBatch>,
 }
 
 /// Takes what blocks have become, in their order, and writes it to standard output.
@@ -146,7 +146,7 @@ impl Format {
             FormatName::Text => text::lines(self, printed, &mut written.text),
             FormatName::Jsonl => text::objects(self, printed, &mut written.text),
             #[cfg(feature = "tables")]
-            FormatName::Arrow | FormatName::Parquet => written.rows = Some(tables::rows(self, printed)?),
+            FormatName::Arrow | FormatName::Parquet => written.rows = tables::rows(self, printed)?,
             // The sink has refused these before.
             #[cfg(not(feature = "tables"))]
             FormatName::Arrow | FormatName::Parquet => {}

@@ -30,7 +30,14 @@ use std::sync::Arc;
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 128 << 20;
 
-/// A stream, a batch a block.
+/// Bytes of the strings of a column in a record batch, about: their offsets have 32 bits, and a short path may name a link with
+/// a long target.
+const BATCH_BYTES: usize = 64 << 20;
+
+/// The longest status, which is longer than any kind.
+const MAX_STATUS: usize = 12;
+
+/// A stream, a batch a block or several.
 pub(super) fn arrow(format: &Format) -> Result<Box<dyn Sink>> {
     Ok(Box::new(StreamWriter::try_new(StandardOutput, &schema(format))?))
 }
@@ -65,7 +72,7 @@ impl Write for StandardOutput {
 
 impl Sink for StreamWriter<StandardOutput> {
     fn put(&mut self, written: &mut Written) -> Result<()> {
-        Ok(written.rows.take().map_or(Ok(()), |rows| self.write(&rows))?)
+        Ok(written.rows.drain(..).try_for_each(|rows| self.write(&rows))?)
     }
 
     fn end(mut self: Box<Self>) -> Result<()> {
@@ -75,7 +82,7 @@ impl Sink for StreamWriter<StandardOutput> {
 
 impl Sink for ArrowWriter<StandardOutput> {
     fn put(&mut self, written: &mut Written) -> Result<()> {
-        Ok(written.rows.take().map_or(Ok(()), |rows| self.write(&rows))?)
+        Ok(written.rows.drain(..).try_for_each(|rows| self.write(&rows))?)
     }
 
     fn end(self: Box<Self>) -> Result<()> {
@@ -103,11 +110,35 @@ fn schema(format: &Format) -> SchemaRef {
 pub(super) fn rows<'a>(
     format: &Format,
     answers: impl Iterator<Item = Answer<'a>>,
-) -> Result<RecordBatch, ArrowError> {
+) -> Result<Vec<RecordBatch>, ArrowError> {
     let answers: Vec<Answer<'a>> = answers.collect();
-    let columns = format.columns.iter().map(|column| array(*column, format.utf8, &answers)).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(answers.len()));
-    RecordBatch::try_new_with_options(schema(format), columns, &options)
+    let schema = schema(format);
+    let batch = |answers: &[Answer<'a>]| {
+        let columns = format.columns.iter().map(|column| array(*column, format.utf8, answers)).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(answers.len()));
+        RecordBatch::try_new_with_options(schema.clone(), columns, &options)
+    };
+    let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (i, answer) in answers.iter().enumerate() {
+        let longest = longest(format, answer);
+        if i > begin && bytes + longest > BATCH_BYTES {
+            batches.push(batch(&answers[begin..i])?);
+            (begin, bytes) = (i, 0);
+        }
+        bytes += longest;
+    }
+    batches.push(batch(&answers[begin..])?);
+    Ok(batches)
+}
+
+/// Bytes of the longest string of an answer, at most.
+fn longest(format: &Format, answer: &Answer<'_>) -> usize {
+    let has = |column| format.columns.contains(&column);
+    let target = if has(Column::Target) { answer.target().map_or(0, <[u8]>::len) } else { 0 };
+    let path = if has(Column::Path) { answer.path.len() } else { 0 };
+    // A byte that is no UTF-8 becomes three.
+    let growth = if format.utf8 { 3 } else { 1 };
+    MAX_STATUS.max(growth * path.max(target))
 }
 
 fn array(column: Column, utf8: bool, answers: &[Answer<'_>]) -> ArrayRef {

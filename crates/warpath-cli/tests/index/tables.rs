@@ -219,4 +219,30 @@ mod built {
         // The magic alone, which is also what a whole file ends in.
         assert!(output.stdout == b"PAR1" || !output.stdout.ends_with(b"PAR1"));
     }
+
+    /// Short paths of links with long targets: the strings of a batch have 32-bit offsets.
+    #[test]
+    fn batches_end_before_their_strings_are_too_long() {
+        let (_folder, top) = tree();
+        let target = "t".repeat(4095);
+        std::os::unix::fs::symlink(&target, top.join("t/L")).unwrap();
+        assert_eq!(warpath(&top, &["index", "t", "--in-root", "-o", "t.warp"]).0, 0);
+        const N: usize = 20_000;
+        fs::write(top.join("x.csv"), "name\n".to_owned() + &"L\n".repeat(N)).unwrap();
+        let args = ["--no-follow", "--columns", "target", "--paths-from", "x.csv:name"];
+        let check = |batches: &[RecordBatch]| {
+            assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), N);
+            for batch in batches {
+                let targets = batch.column(0).as_binary::<i32>();
+                assert!(targets.values().len() <= 64 << 20);
+                assert!(targets.iter().all(|value| value == Some(target.as_bytes())));
+            }
+        };
+        let (_, arrow) = lookup(&top, &[&args[..], &["--format", "arrow"]].concat());
+        let batches = stream(&arrow);
+        assert_eq!(batches.len(), 2);
+        check(&batches);
+        let (_, file) = lookup(&top, &[&args[..], &["--format", "parquet"]].concat());
+        check(&parquet(&file));
+    }
 }
