@@ -83,7 +83,7 @@ pub struct LookupArgs {
     #[arg(short, long, value_name = "FILE")]
     pub file: Vec<PathBuf>,
 
-    /// Paths end in NUL instead of a newline, in the input and in the output
+    /// Paths end in NUL instead of a newline, in the input and in the output; objects of jsonl end in a newline in any case
     #[arg(short = '0', long)]
     pub null: bool,
 
