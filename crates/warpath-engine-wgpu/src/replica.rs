@@ -113,8 +113,7 @@ impl Replica {
         }
         let bytes = array_bytes(tables);
         let fits = self.arrays.iter().zip(bytes).all(|(array, bytes)| bytes.len() <= array.capacity_bytes());
-        let newer = tables.version() > self.version;
-        let changes = if newer && fits { tables.changes_since(self.version) } else { None };
+        let changes = if fits { tables.changes_since(self.version) } else { None };
         let Some(changes) = changes else {
             // The old copy goes first: there may not be room for both.
             self.arrays.iter_mut().for_each(|array| array.windows.clear());
