@@ -94,11 +94,14 @@ mod arrow {
     fn parquet(path: &Path, column: &str) -> Result<Box<dyn PathColumn>> {
         use parquet::arrow::ProjectionMask;
         use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+        use warpath_sources::table::parquet::check_dictionaries;
         let name = path.display().to_string();
         let file = File::open(path).with_context(|| name.clone())?;
+        let checked = file.try_clone().with_context(|| name.clone())?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).with_context(|| name.clone())?;
         let number = number(builder.schema(), column, &name)?;
         let mask = ProjectionMask::roots(builder.parquet_schema(), [number]);
+        check_dictionaries(&checked, builder.metadata(), &mask).with_context(|| name.clone())?;
         Ok(paths(builder.with_projection(mask).build()?, 0, name))
     }
 

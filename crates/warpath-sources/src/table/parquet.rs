@@ -8,8 +8,13 @@ use crate::tree::{Rules, Tree};
 use crate::{ReadOptions, SourceError, Summary, compressed};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::column::page::{Page, PageReader};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::serialized_reader::SerializedPageReader;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use warpath_core::Namespace;
 
 /// Rows decoded at a time.
@@ -29,11 +34,14 @@ pub fn read_parquet(
         let total = compressed::size(path);
         let mut meter = Meter::new(options.on_progress, total);
         let mut tree = Tree::new(Rules::default()).exclude(options.exclude);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken(path))?;
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new(file.try_clone().map_err(SourceError::io(path))?)
+                .map_err(broken(path))?;
         let columns = columns_of(builder.schema(), path, format)?;
         let (wanted, columns): (Vec<usize>, Vec<TableColumn>) =
             columns.into_iter().enumerate().filter(|(_, column)| column.holds != Column::Skip).unzip();
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+        check_dictionaries(&file, builder.metadata(), &mask).map_err(broken(path))?;
         let batches =
             builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(broken(path))?;
         add_batches(batches, &columns, path, format.percent, &mut tree, &mut meter)?;
@@ -41,6 +49,38 @@ pub fn read_parquet(
         meter.report();
         finish(tree, path)
     })
+}
+
+/// Refuses dictionaries that claim more values than their bytes can hold: the reader reserves room for all of them at once, and where the
+/// system has none the process ends. Reads the first page of each column chunk in the mask, where that is a dictionary.
+///
+/// # Errors
+/// When there is such a dictionary, or a page can't be read.
+pub fn check_dictionaries(
+    file: &File,
+    metadata: &ParquetMetaData,
+    mask: &ProjectionMask,
+) -> Result<(), ParquetError> {
+    let file = Arc::new(file.try_clone()?);
+    for group in metadata.row_groups() {
+        let n_rows = usize::try_from(group.num_rows()).unwrap_or(0);
+        let wanted = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
+        for (_, chunk) in wanted {
+            let mut pages = SerializedPageReader::new(Arc::clone(&file), chunk, n_rows, None)?;
+            if !pages.peek_next_page()?.is_some_and(|page| page.is_dict) {
+                continue;
+            }
+            if let Some(Page::DictionaryPage { buf, num_values, .. }) = pages.get_next_page()?
+                && num_values as usize > buf.len()
+            {
+                let n_bytes = buf.len();
+                return Err(ParquetError::General(format!(
+                    "a dictionary of {n_bytes} bytes claims to hold {num_values} values"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -64,6 +104,15 @@ mod tests {
         let (tree, summary) =
             quiet(|options| read_parquet(file.path(), &TableFormat::default(), options)).unwrap();
         check(&tree, &summary);
+    }
+
+    /// What the fuzz target found: 3.2 GB were reserved for it.
+    #[test]
+    fn a_dictionary_holds_no_more_values_than_bytes() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/known/parquet-dictionary-count");
+        let error = quiet(|options| read_parquet(Path::new(file), &TableFormat::default(), options));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("claims to hold"), "{error}");
     }
 
     #[test]
