@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 use warpath::{
-    BatchLookupBuilder, BatchPathLookup, Device, Error, FileType, GpuFilesystem, LookupError, Options,
-    Outcomes, Request, ResolveFuture, Settings, SettingsError, WhenFull,
+    BatchLookupBuilder, BatchPathLookup, Device, Error, FileType, GpuFilesystem, LookupError, LookupFuture,
+    Options, Outcomes, Request, ResolveFuture, Settings, SettingsError, WhenFull,
 };
 
 /// A file system with a directory `d` and files `d/0` to `d/99`, whose inodes are 2 to 101.
@@ -34,6 +34,17 @@ fn gated(settings: Settings) -> (Arc<TestEngine>, BatchPathLookup) {
 
 fn one_at_a_time() -> Settings {
     Settings { max_in_flight: 1, ..Settings::default() }
+}
+
+/// A batcher whose engine is closed over a running request, `d/0`, and whose queue is full of another, `d/1`: what comes waits for room.
+fn with_full_queue() -> (Arc<TestEngine>, BatchPathLookup, LookupFuture, LookupFuture) {
+    let settings = Settings { queue_capacity: 1, when_full: WhenFull::Wait, ..one_at_a_time() };
+    let (engine, batcher) = gated(settings);
+    engine.close();
+    let running = batcher.lookup_path_async("/d/0");
+    engine.wait_for(1);
+    let queued = batcher.lookup_path_async("/d/1");
+    (engine, batcher, running, queued)
 }
 
 #[test]
@@ -119,12 +130,7 @@ fn a_full_queue_rejects_at_once() {
 
 #[test]
 fn a_full_queue_lets_wait_who_wants_to() {
-    let settings = Settings { queue_capacity: 1, when_full: WhenFull::Wait, ..one_at_a_time() };
-    let (engine, batcher) = gated(settings);
-    engine.close();
-    let running = batcher.lookup_path_async("/d/0");
-    engine.wait_for(1);
-    let queued = batcher.lookup_path_async("/d/1");
+    let (engine, batcher, running, queued) = with_full_queue();
     let mut without_room = batcher.lookup_path_async("/d/2");
     assert_eq!(without_room.try_get(), None);
     let given_up = batcher.lookup_path_async("/d/3");
@@ -171,14 +177,9 @@ impl Wake for Inline {
 
 #[test]
 fn a_waker_may_poll_at_once() {
-    let settings = Settings { queue_capacity: 1, when_full: WhenFull::Wait, ..one_at_a_time() };
-    let (engine, batcher) = gated(settings);
+    let (engine, batcher, running, queued) = with_full_queue();
     // Never dropped: that would hang too, if the wakers do.
     let batcher: &BatchPathLookup = Box::leak(Box::new(batcher));
-    engine.close();
-    let running = batcher.lookup_path_async("/d/0");
-    engine.wait_for(1);
-    let queued = batcher.lookup_path_async("/d/1");
     let (answer, answers) = channel();
     for i in 2..5 {
         let future = batcher.resolve_async(Request::new([format!("/d/{i}")]));
@@ -216,12 +217,7 @@ fn a_deadline_fails_its_own_request_alone() {
 
 #[test]
 fn a_deadline_holds_without_room_in_the_queue_too() {
-    let settings = Settings { queue_capacity: 1, when_full: WhenFull::Wait, ..one_at_a_time() };
-    let (engine, batcher) = gated(settings);
-    engine.close();
-    let running = batcher.lookup_path_async("/d/0");
-    engine.wait_for(1);
-    let queued = batcher.lookup_path_async("/d/1");
+    let (engine, batcher, running, queued) = with_full_queue();
     let within = |time| batcher.resolve_async(Request::new(["/d/2"]).timeout(time));
     let soon = Duration::from_millis(10);
 

@@ -232,23 +232,17 @@ impl Index {
 fn build_aside(namespace: &Namespace, key: &[u32]) -> Result<Tables, Collision> {
     let build = || build::build(namespace, key.to_vec());
     let Ok(pool) = rayon::ThreadPoolBuilder::new().build() else { return build() };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().spawn_scoped(scope, || pool.install(build));
-        match thread {
-            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => build(),
-        }
-    })
+    let mut built = None;
+    // Not `install`, in which one of rayon's threads takes up other work while it waits.
+    pool.in_place_scope(|scope| scope.spawn(|_| built = Some(build())));
+    built.unwrap_or_else(build)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ROOT;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::mpsc::channel;
-    use std::sync::{Arc, Mutex};
-    use std::time::Duration;
+    use crate::index::held_up::while_rayon_is_held_up;
 
     #[test]
     fn a_rebuild_goes_on_with_the_versions_and_does_not_wait_for_rayon() {
@@ -261,26 +255,11 @@ mod tests {
         index.add_file(ROOT, "a", FileType::Regular).unwrap();
         let before = index.shared_tables();
 
-        let lock = Arc::new(Mutex::new(()));
-        let held = lock.lock().unwrap();
-        let n_waiting = Arc::new(AtomicUsize::new(0));
-        let (lock_of_workers, waiting) = (Arc::clone(&lock), Arc::clone(&n_waiting));
-        rayon::spawn_broadcast(move |_| {
-            waiting.fetch_add(1, Ordering::SeqCst);
-            drop(lock_of_workers.lock());
-        });
-        while n_waiting.load(Ordering::SeqCst) < rayon::current_num_threads() {
-            std::thread::yield_now();
-        }
-        let (done, is_done) = channel();
-        std::thread::spawn(move || {
+        let index = while_rayon_is_held_up(move || {
             index.rebuild();
             index.commit();
-            let _ = done.send(index);
+            index
         });
-        let index = is_done.recv_timeout(Duration::from_secs(60));
-        drop(held);
-        let index = index.expect("a change waits for rayon");
         assert_ne!(index.tables().id(), before.id());
         assert_eq!(index.tables().version(), before.version() + 1);
         assert_eq!(index.tables().changes_since(before.version() - 1), None);

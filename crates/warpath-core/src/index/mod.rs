@@ -22,6 +22,9 @@ mod build;
 mod check;
 mod dependencies;
 mod entries;
+#[cfg(test)]
+#[path = "../../tests/held_up/mod.rs"]
+mod held_up;
 mod links;
 mod rekey;
 mod shared;
