@@ -3,7 +3,6 @@
 use crate::SourceError;
 use crate::progress::Meter;
 use lz4_flex::frame::FrameDecoder as Lz4Decoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
@@ -178,8 +177,9 @@ impl<R: Read> Read for Lz4Frames<R> {
             }
             let source = &mut decoder.get_mut().0;
             source.skip_frames()?;
-            let is_end = source.peek()?.is_empty();
-            if !is_end && Compression::of(source.peek()?)? != Compression::Lz4 {
+            let magic = source.peek()?;
+            let is_end = magic.is_empty();
+            if !is_end && Compression::of(magic)? != Compression::Lz4 {
                 return Err(invalid("behind an LZ4 frame there is something else"));
             }
             let frame = self.decoder.take().filter(|_| !is_end);
@@ -202,35 +202,28 @@ impl<R: Read> Read for Whole<R> {
 }
 
 /// A zstd stream of any number of frames, skippable ones left out. ruzstd's own reader stops behind the first.
-struct ZstdFrames<R: BufRead> {
-    source: R,
+struct ZstdFrames<R> {
+    source: Source<R>,
     decoder: FrameDecoder,
     /// Whether the decoder is inside a frame.
     in_frame: bool,
 }
 
-impl<R: BufRead> ZstdFrames<R> {
-    fn new(source: R) -> ZstdFrames<R> {
+impl<R: Read> ZstdFrames<R> {
+    fn new(source: Source<R>) -> ZstdFrames<R> {
         ZstdFrames { source, decoder: FrameDecoder::new(), in_frame: false }
     }
 
     /// Begins the next frame; false at the end of the stream.
     fn next_frame(&mut self) -> io::Result<bool> {
-        while !self.source.fill_buf()?.is_empty() {
-            match self.decoder.init(&mut self.source) {
-                Ok(()) => return Ok(true),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-                    length,
-                    ..
-                })) => skip(&mut self.source, u64::from(length))?,
-                Err(error) => return Err(io::Error::other(error)),
-            }
+        self.source.skip_frames()?;
+        if self.source.peek()?.is_empty() {
+            return Ok(false);
         }
-        Ok(false)
+        self.decoder.init(&mut self.source).map_err(io::Error::other)?;
+        Ok(true)
     }
-}
 
-impl<R: BufRead> ZstdFrames<R> {
     /// Compares the checksum of the frame that has been read, which ruzstd leaves to its callers.
     fn check(&self) -> io::Result<()> {
         match self.decoder.get_checksum_from_data() {
@@ -242,7 +235,7 @@ impl<R: BufRead> ZstdFrames<R> {
     }
 }
 
-impl<R: BufRead> Read for ZstdFrames<R> {
+impl<R: Read> Read for ZstdFrames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);

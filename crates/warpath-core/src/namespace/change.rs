@@ -391,8 +391,11 @@ impl Namespace {
 }
 
 /// Whether a directory entry can have this name.
+///
+/// # Errors
+/// Why it can't: it is empty, `.` or `..`, too long, or holds a slash or a NUL.
 #[inline]
-pub(super) fn check_name(name: &[u8]) -> Result<(), NamespaceError> {
+pub fn check_name(name: &[u8]) -> Result<(), NamespaceError> {
     match name {
         b"" => Err(NamespaceError::EmptyName),
         b"." | b".." => Err(NamespaceError::DotName),

@@ -28,6 +28,7 @@ mod inodes;
 mod list;
 pub mod parts;
 
+pub use change::check_name;
 pub use check::Unsound;
 pub use error::NamespaceError;
 pub use list::{ListBuilder, ListSummary};

@@ -16,7 +16,7 @@ mod spelling;
 use crate::Summary;
 use layers::Layers;
 pub(crate) use spelling::{has_odd_names, respell, trim};
-use warpath_core::layout::MAX_NAME;
+use warpath_core::namespace::check_name;
 use warpath_core::{Attributes, FileType, InodeId, Namespace, NamespaceError, Options, ROOT, reference};
 
 /// What a record says that its path is.
@@ -217,7 +217,7 @@ impl<'f> Tree<'f> {
         }
         // Likewise, where there is something to make or to enter: a record that is refused leaves no parents behind.
         if path[start..].contains(&b'/') {
-            check_names(&path[start..])?;
+            path[start..].split(|&byte| byte == b'/').try_for_each(check_name)?;
         }
         let mut cached = true;
         loop {
@@ -449,18 +449,6 @@ impl<'f> Tree<'f> {
             self.place_record(&Record { path: &link.path, kind, attributes: link.attributes })?;
         }
         Ok(())
-    }
-}
-
-/// Whether every component of a path can be the name of an entry.
-fn check_names(path: &[u8]) -> Result<(), NamespaceError> {
-    if memchr::memchr(0, path).is_some() {
-        return Err(NamespaceError::ForbiddenByte);
-    }
-    let mut lengths = path.split(|&byte| byte == b'/').map(<[u8]>::len);
-    match lengths.find(|&len| len > MAX_NAME as usize) {
-        Some(len) => Err(NamespaceError::NameTooLong { len }),
-        None => Ok(()),
     }
 }
 
