@@ -92,17 +92,14 @@ mod arrow {
     }
 
     fn parquet(path: &Path, column: &str) -> Result<Box<dyn PathColumn>> {
-        use parquet::arrow::ProjectionMask;
-        use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-        use warpath_sources::table::parquet::check_dictionaries;
+        use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+        use warpath_sources::table::parquet::reader_of;
         let name = path.display().to_string();
         let file = File::open(path).with_context(|| name.clone())?;
-        let checked = file.try_clone().with_context(|| name.clone())?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).with_context(|| name.clone())?;
-        let number = number(builder.schema(), column, &name)?;
-        let mask = ProjectionMask::roots(builder.parquet_schema(), [number]);
-        check_dictionaries(&checked, builder.metadata(), &mask).with_context(|| name.clone())?;
-        Ok(paths(builder.with_projection(mask).build()?, 0, name))
+        let metadata = ArrowReaderMetadata::load(&file, Default::default()).with_context(|| name.clone())?;
+        let number = number(metadata.schema(), column, &name)?;
+        let reader = reader_of(file, metadata, [number]).with_context(|| name.clone())?;
+        Ok(paths(reader.build()?, 0, name))
     }
 
     fn ipc(path: &Path, column: &str) -> Result<Box<dyn PathColumn>> {

@@ -81,7 +81,7 @@ impl CudaOptions {
             }
         }
         if !gpus.is_empty() {
-            options.gpus = distinct(gpus);
+            options.gpus = gpus;
         }
         Ok(options)
     }

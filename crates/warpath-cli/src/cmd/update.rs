@@ -59,7 +59,7 @@ pub fn run(args: &UpdateArgs) -> Result<ExitCode> {
     let only = namespace.path_of(top).unwrap_or_default();
     // What the index leaves out below this directory, as an exclusion or another file system, only the whole tree says again.
     let whole = top == ROOT || namespace.is_partial(top);
-    let part = part_of(&path, &source, &only).filter(|_| !whole);
+    let part = if whole { None } else { part_of(&path, &source, &only) };
     let read = source.read(part.as_deref().unwrap_or(&path))?;
     for note in &read.notes {
         tell(format_args!("{note}"));

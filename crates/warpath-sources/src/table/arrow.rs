@@ -87,9 +87,9 @@ pub(super) fn add_batches(
     for batch in batches {
         let batch = batch.map_err(broken(path))?;
         let mut values = Vec::new();
-        for (column, array) in columns.iter().zip(batch.columns()) {
+        let read = columns.iter().zip(batch.columns()).filter(|(column, _)| column.holds != Column::Skip);
+        for (column, array) in read {
             match Values::of(column.holds, array) {
-                _ if column.holds == Column::Skip => {}
                 Ok(read) => values.push((*column, read)),
                 Err(_) if !column.is_named && column.holds != Column::Path => {
                     rows.tree.summary_mut().bad_fields += (array.len() - array.null_count()) as u64;

@@ -7,7 +7,7 @@ use crate::progress::Meter;
 use crate::tree::{Rules, Tree};
 use crate::{ReadOptions, SourceError, Summary, compressed};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::column::page::{Page, PageReader};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
@@ -34,16 +34,12 @@ pub fn read_parquet(
         let total = compressed::size(path);
         let mut meter = Meter::new(options.on_progress, total);
         let mut tree = Tree::new(Rules::default()).exclude(options.exclude);
-        let builder =
-            ParquetRecordBatchReaderBuilder::try_new(file.try_clone().map_err(SourceError::io(path))?)
-                .map_err(broken(path))?;
-        let columns = columns_of(builder.schema(), path, format)?;
+        let metadata = ArrowReaderMetadata::load(&file, Default::default()).map_err(broken(path))?;
+        let columns = columns_of(metadata.schema(), path, format)?;
         let (wanted, columns): (Vec<usize>, Vec<TableColumn>) =
             columns.into_iter().enumerate().filter(|(_, column)| column.holds != Column::Skip).unzip();
-        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
-        check_dictionaries(&file, builder.metadata(), &mask).map_err(broken(path))?;
-        let batches =
-            builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(broken(path))?;
+        let reader = reader_of(file, metadata, wanted).map_err(broken(path))?;
+        let batches = reader.with_batch_size(BATCH_ROWS).build().map_err(broken(path))?;
         add_batches(batches, &columns, path, format.percent, &mut tree, &mut meter)?;
         meter.add_bytes(total.unwrap_or(0));
         meter.report();
@@ -51,12 +47,23 @@ pub fn read_parquet(
     })
 }
 
-/// Refuses dictionaries that claim more values than their bytes can hold: the reader reserves room for all of them at once, and where the
-/// system has none the process ends. Reads the first page of each column chunk in the mask, where that is a dictionary.
+/// A reader of some of a file's columns, by their numbers in its schema, that reserves no more memory than the file can need.
 ///
 /// # Errors
-/// When there is such a dictionary, or a page can't be read.
-pub fn check_dictionaries(
+/// When a dictionary claims more values than its bytes can hold, or its page can't be read.
+pub fn reader_of(
+    file: File,
+    metadata: ArrowReaderMetadata,
+    columns: impl IntoIterator<Item = usize>,
+) -> Result<ParquetRecordBatchReaderBuilder<File>, ParquetError> {
+    let mask = ProjectionMask::roots(metadata.parquet_schema(), columns);
+    check_dictionaries(&file, metadata.metadata(), &mask)?;
+    Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata).with_projection(mask))
+}
+
+/// Refuses dictionaries that claim more values than their bytes can hold: the reader reserves room for all of them at once, and where the
+/// system has none the process ends. Reads the first page of each column chunk in the mask, where that is a dictionary.
+fn check_dictionaries(
     file: &File,
     metadata: &ParquetMetaData,
     mask: &ProjectionMask,
