@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::fs::File;
 use std::path::Path;
-use warpath_sources::table::quotes::{self, Quotes, has_quotes};
+use warpath_sources::table::quotes::{self, Quotes};
 
 /// The paths of a column, row after row.
 pub trait PathColumn: Send {
@@ -36,11 +36,7 @@ pub fn open(argument: &str) -> Result<Box<dyn PathColumn>> {
 fn csv(path: &Path, column: &str, delimiter: u8) -> Result<Box<dyn PathColumn>> {
     let name = path.display().to_string();
     let file = File::open(path).with_context(|| name.clone())?;
-    let mut rows = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .quoting(has_quotes(delimiter))
-        .flexible(true)
-        .from_reader(Quotes::new(file, delimiter));
+    let mut rows = quotes::rows(file, delimiter, true);
     let header = rows.byte_headers().with_context(|| name.clone())?;
     let number = header
         .iter()

@@ -9,7 +9,6 @@ use crate::list::Inodes;
 use crate::progress::Meter;
 use crate::tree::{Kind, Rules, Tree};
 use crate::{ReadOptions, SourceError, Summary, compressed};
-use quotes::{Quotes, has_quotes};
 use std::io::Read;
 use std::path::Path;
 use warpath_core::{Namespace, NamespaceError};
@@ -79,12 +78,7 @@ fn read(
     mut meter: Meter<'_>,
 ) -> Result<(Namespace, Summary), SourceError> {
     let csv_error = |error: csv::Error| SourceError::malformed(name, error.to_string());
-    let mut rows = csv::ReaderBuilder::new()
-        .has_headers(format.header)
-        .delimiter(format.delimiter)
-        .quoting(has_quotes(format.delimiter))
-        .flexible(true)
-        .from_reader(Quotes::new(reader, format.delimiter));
+    let mut rows = quotes::rows(reader, format.delimiter, format.header);
     let header = rows.byte_headers().map_err(csv_error)?;
     let header: Vec<String> = if format.header {
         header.iter().map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()).collect()

@@ -1,4 +1,4 @@
-//! Quotes of a CSV table that nobody closed.
+//! CSV tables row by row, and quotes in them that nobody closed.
 
 use std::io::{Read, Result};
 
@@ -10,8 +10,6 @@ pub const OPEN: &str = "a quote is open at the end: close it, or the rows behind
 pub struct Quotes<R> {
     inner: R,
     delimiter: u8,
-    /// Whether the quotes count: where there are none, as in TSV, a quote is a byte like others.
-    quoting: bool,
     is_open: bool,
     /// Whether the last quote closed a field.
     has_closed: bool,
@@ -20,16 +18,8 @@ pub struct Quotes<R> {
 }
 
 impl<R> Quotes<R> {
-    /// Watches the quotes of what `inner` gives.
-    pub fn new(inner: R, delimiter: u8) -> Quotes<R> {
-        Quotes {
-            inner,
-            delimiter,
-            quoting: has_quotes(delimiter),
-            is_open: false,
-            has_closed: false,
-            last: b'\n',
-        }
+    fn new(inner: R, delimiter: u8) -> Quotes<R> {
+        Quotes { inner, delimiter, is_open: false, has_closed: false, last: b'\n' }
     }
 
     /// Whether the last quote so far was never closed.
@@ -49,15 +39,25 @@ impl<R> Quotes<R> {
     }
 }
 
-/// Whether fields of a table with this delimiter can stand in quotes: TSV has none.
-pub fn has_quotes(delimiter: u8) -> bool {
+/// The rows of a CSV table, of as many fields as each has. Behind the last one [`Quotes::is_open`] says whether a quote has swallowed others.
+pub fn rows<R: Read>(table: R, delimiter: u8, has_header: bool) -> csv::Reader<Quotes<R>> {
+    csv::ReaderBuilder::new()
+        .has_headers(has_header)
+        .delimiter(delimiter)
+        .quoting(has_quotes(delimiter))
+        .flexible(true)
+        .from_reader(Quotes::new(table, delimiter))
+}
+
+/// Whether fields of a table with this delimiter can stand in quotes: TSV has none, and a quote is a byte like others there.
+fn has_quotes(delimiter: u8) -> bool {
     delimiter != b'\t'
 }
 
 impl<R: Read> Read for Quotes<R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let n = self.inner.read(buffer)?;
-        if self.quoting {
+        if has_quotes(self.delimiter) {
             self.watch(&buffer[..n]);
         }
         Ok(n)
