@@ -26,6 +26,9 @@ mod driver;
 #[cfg(test)]
 mod emulated;
 mod few;
+#[cfg(test)]
+#[path = "../../warpath-core/tests/held_up/mod.rs"]
+mod held_up;
 mod hints;
 mod kernels;
 mod keyed;

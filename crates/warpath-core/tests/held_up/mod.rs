@@ -1,12 +1,12 @@
-//! Changes that must not wait for rayon's threads, since those may wait for the lock that the change is made under.
+//! Work that must not wait for rayon's threads, since those may wait for the lock that the work is done under.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What `change` gives, on a thread of its own, while every thread of the global pool waits for a lock. Fails after a minute.
-pub fn while_rayon_is_held_up<T: Send + 'static>(change: impl FnOnce() -> T + Send + 'static) -> T {
+/// What `work` gives, on a thread of its own, while every thread of the global pool waits for a lock. Fails after twenty seconds.
+pub fn while_rayon_is_held_up<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let lock = Arc::new(Mutex::new(()));
     let held = lock.lock().unwrap();
     let n_waiting = Arc::new(AtomicUsize::new(0));
@@ -19,8 +19,8 @@ pub fn while_rayon_is_held_up<T: Send + 'static>(change: impl FnOnce() -> T + Se
         std::thread::yield_now();
     }
     let (done, is_done) = channel();
-    std::thread::spawn(move || done.send(change()));
-    let changed = is_done.recv_timeout(Duration::from_secs(60));
+    std::thread::spawn(move || done.send(work()));
+    let worked = is_done.recv_timeout(Duration::from_secs(20));
     drop(held);
-    changed.expect("a change waits for rayon")
+    worked.expect("it waits for rayon")
 }
